@@ -1,0 +1,232 @@
+"""Hold `ChordError` and its family: what went wrong, as data, and whether the write happened.
+
+`applied` is False where nothing was written (trying again is safe), and None where nobody can
+tell (try again with the same `op_id`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from chord.position import Position
+
+
+class ChordError(Exception):
+    """The root of all errors that Chord raises; subclasses carry data and build their message."""
+
+    applied: ClassVar[bool | None] = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[ChordError], args: tuple[Any, ...], data: dict[str, Any]) -> ChordError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(data)
+    return error
+
+
+# -- what the caller asked for cannot be done ----------------------------------------------------
+
+
+class ConfigurationError(ChordError, ValueError):
+    """Settings that contradict each other, or a feature that was not set up."""
+
+
+class InvalidArgument(ChordError, ValueError):
+    """An argument of a call is not of the form that the call takes."""
+
+    def __init__(self, name: str, value: object, wanted: str) -> None:
+        super().__init__(f"{name} must be {wanted}, not {value!r:.200}")
+        self.name = name
+
+
+class InvalidContextId(InvalidArgument):
+    """Not a usable id: a non-empty `str` of at most 512 UTF-8 bytes, without NUL."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__("context_id", value, "a str of 1 to 512 UTF-8 bytes without NUL")
+
+
+class InvalidState(ChordError, ValueError):
+    """A value that cannot be part of a state; `path` leads to it from the state's root."""
+
+    def __init__(self, path: tuple[str | int, ...], problem: str) -> None:
+        super().__init__(f"at {show_path(path)}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class ContextNotFound(ChordError, KeyError):
+    """There is no context of this id."""
+
+    __str__ = Exception.__str__
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(f"no context {context_id!r}")
+        self.context_id = context_id
+
+
+class VersionConflict(ChordError):
+    """The context is not where the caller expected it; `actual` is None where there is none."""
+
+    def __init__(
+        self, context_id: str, expected: Position | int | None, actual: Position | None
+    ) -> None:
+        super().__init__(f"{context_id!r} is at {actual}, not at {expected}")
+        self.context_id = context_id
+        self.expected = expected
+        self.actual = actual
+
+
+class VersionGone(ChordError, LookupError):
+    """The state of that version is not in memory any more."""
+
+    def __init__(self, context_id: str, position: Position) -> None:
+        super().__init__(f"{context_id!r} at {position} is no longer in memory")
+        self.context_id = context_id
+        self.position = position
+
+
+class DeltaMismatch(ChordError, ValueError):
+    """Changes that do not fit the state, or the changes, that they were put to."""
+
+    def __init__(self, path: tuple[str, ...], problem: str) -> None:
+        super().__init__(f"at {show_path(path)}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class CannotFormat(ChordError, ValueError):
+    """A delta that the chosen format has no words for."""
+
+    def __init__(self, path: tuple[str, ...], problem: str) -> None:
+        super().__init__(f"at {show_path(path)}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+# -- a write that did not happen -----------------------------------------------------------------
+
+
+class NotApplied(ChordError):
+    """The write did not happen and will not; trying again is safe."""
+
+
+class DeadlineExceeded(NotApplied, TimeoutError):
+    """The call's time ran out before the work began."""
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(f"time ran out before the work on {context_id!r} began")
+        self.context_id = context_id
+
+
+class BackendUnavailable(NotApplied):
+    """The store could not be reached, or refused; `address` says which, `reason` why."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"{address}: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class ChordClosed(NotApplied):
+    """The runtime is not open: not entered yet, closing, or closed."""
+
+
+class Overloaded(NotApplied):
+    """Too much is waiting already; try again after `retry_after` seconds."""
+
+    def __init__(self, context_id: str, retry_after: float) -> None:
+        super().__init__(f"{context_id!r} has too much waiting; retry in {retry_after:.3g} s")
+        self.context_id = context_id
+        self.retry_after = retry_after
+
+
+class OwnedElsewhere(NotApplied):
+    """Another runtime holds the lease: `owner`, to be found at `address` (may be empty)."""
+
+    def __init__(self, context_id: str, owner: str, address: str) -> None:
+        at = f" at {address}" if address else ""
+        super().__init__(f"{context_id!r} is owned by {owner}{at}")
+        self.context_id = context_id
+        self.owner = owner
+        self.address = address
+
+
+class Fenced(NotApplied):
+    """The fencing token is not the current one: another runtime took the context over."""
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(f"{context_id!r} was taken over: the fencing token is not current")
+        self.context_id = context_id
+
+
+class Quarantined(NotApplied):
+    """The context crashed too often; try again after `retry_after` seconds."""
+
+    def __init__(self, context_id: str, retry_after: float) -> None:
+        super().__init__(f"{context_id!r} crashed too often; retry in {retry_after:.3g} s")
+        self.context_id = context_id
+        self.retry_after = retry_after
+
+
+class DuplicateOperation(NotApplied):
+    """A backend's answer to a batch that holds an operation which the store has already."""
+
+    def __init__(self, context_id: str, op_id: str) -> None:
+        super().__init__(f"{context_id!r} has operation {op_id!r} already")
+        self.context_id = context_id
+        self.op_id = op_id
+
+
+# -- a write of which nobody can tell ------------------------------------------------------------
+
+
+class OutcomeUnknown(ChordError):
+    """The write may or may not have happened; try again with the same `op_id`."""
+
+    applied = None
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class OutcomeTimeout(OutcomeUnknown, TimeoutError):
+    """The call's time ran out while the work was under way."""
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(context_id, "time ran out while the work was under way")
+        self.context_id = context_id
+
+
+# -- something is broken -------------------------------------------------------------------------
+
+
+class CorruptData(ChordError):
+    """What the store holds cannot be read; nothing was changed."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class WrongLoop(ChordError, RuntimeError):
+    """Used from another event loop, another thread, or after a fork."""
+
+
+def show_path(path: tuple[str | int, ...]) -> str:
+    """A path for people.
+
+    >>> show_path(("people", "ana", 0))
+    "['people']['ana'][0]"
+    """
+    if not path:
+        return "the root"
+    if len(path) > 12:
+        return show_path(path[:6]) + "..." + show_path(path[-3:])
+    return "".join(f"[{step!r:.60}]" for step in path)

@@ -1,0 +1,41 @@
+"""Hold `Position`: which life of a context, and which version of that life."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Position:
+    """A point in a context's history: the `epoch` names one life, `version` counts its changes.
+
+    Versions of different epochs cannot be compared. As text: ``epoch:version``.
+
+    >>> str(Position("k3f9", 41))
+    'k3f9:41'
+    >>> Position.parse("k3f9:41")
+    Position(epoch='k3f9', version=41)
+    """
+
+    epoch: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read ``epoch:version``; raise `ValueError` for any other text."""
+        epoch, colon, version = text.rpartition(":")
+        if not colon or not epoch or ":" in epoch or not is_digits(version):
+            raise ValueError(f"not a position, which reads 'epoch:version': {text!r}")
+        return cls(epoch, int(version))
+
+
+def is_digits(text: str) -> bool:
+    """Whether `text` is a plain decimal number, of at most 18 ASCII digits.
+
+    >>> is_digits("41"), is_digits("-3"), is_digits("²")
+    (True, False, False)
+    """
+    return 0 < len(text) <= 18 and text.isascii() and text.isdigit()
