@@ -1,0 +1,1 @@
+"""The stores that Chord can keep contexts in, and the contract that they fulfil."""

@@ -1,0 +1,94 @@
+"""Hold `Settings`: everything that can be set, checked against each other when it is built."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+
+from chord.clock import Clock, SystemClock
+from chord.codec import Codec, MsgspecCodec
+from chord.errors import ConfigurationError
+from chord.formatters.base import Formatter
+from chord.hooks import Exporter, Provider
+from chord.telemetry import Telemetry
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How a runtime behaves. Seconds are `float`; None means never, or none.
+
+    Names: `namespace` prefixes every key and table of the store.
+
+    Life: a context that was not updated for `context_ttl` seconds is due, and is deleted by a
+    clean-up if `context_auto_delete` says so. `cleanup_interval`: the runtime cleans up by itself.
+
+    Deltas: over more than `delta_threshold` versions, or from more than `delta_ttl` seconds ago,
+    clients get the full state. An operation id is remembered `op_ttl` seconds.
+
+    Store: a snapshot is due once `snapshot_every` versions have passed since the last one and their
+    log outweighs it. No more than `max_state_bytes` are stored of one state, nested at most
+    `max_depth` deep. A write that finds the context changed by another process is tried
+    `commit_attempts` times.
+
+    Memory and watching: a stateless runtime remembers the last `cache_size` contexts; changes that
+    other processes made are looked for every `watch_poll` seconds.
+
+    Ports and hooks: `clock`, `codec`, `telemetry`, `formatter` (``"flat"``, ``"json-patch"``,
+    ``"merge-patch"`` or your own), `exporter`, `provider`.
+    """
+
+    namespace: str = "chord"
+    context_ttl: float = 21_600.0
+    context_auto_delete: bool = False
+    cleanup_interval: float | None = None
+    delta_ttl: float = 86_400.0
+    delta_threshold: int = 100
+    op_ttl: float = 300.0
+    snapshot_every: int = 64
+    max_state_bytes: int = 64 * 1024 * 1024
+    max_depth: int = 64
+    commit_attempts: int = 32
+    cache_size: int = 1024
+    watch_poll: float | None = 1.0
+    clock: Clock = attrs.field(factory=SystemClock)
+    codec: Codec = attrs.field(factory=MsgspecCodec)
+    telemetry: Telemetry | None = None
+    formatter: str | Formatter = "flat"
+    exporter: Exporter | None = None
+    provider: Provider | None = None
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            self._check()
+        except TypeError as error:
+            raise ConfigurationError(f"a setting of the wrong type: {error}") from error
+
+    def _check(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.namespace):
+            raise ConfigurationError(
+                f"namespace must be 1 to 64 of A-Z, a-z, 0-9, _ and -, not {self.namespace!r}"
+            )
+        for name in ("context_ttl", "delta_ttl", "op_ttl"):
+            self._require(name, "positive", getattr(self, name) > 0)
+        for name in ("cleanup_interval", "watch_poll"):
+            value = getattr(self, name)
+            self._require(name, "positive or None", value is None or value > 0)
+        for name in ("delta_threshold", "snapshot_every", "cache_size"):
+            self._require(name, "0 or more", getattr(self, name) >= 0)
+        for name in ("max_state_bytes", "commit_attempts"):
+            self._require(name, "1 or more", getattr(self, name) >= 1)
+        self._require("max_depth", "1 to 200", 1 <= self.max_depth <= 200)
+
+    def _require(self, name: str, wanted: str, holds: bool) -> None:
+        if not holds:
+            raise ConfigurationError(f"{name} must be {wanted}, not {getattr(self, name)!r}")
+
+
+def make_settings(settings: Settings | None, fields: dict[str, Any]) -> Settings:
+    """The settings, or the defaults, with some fields given by name."""
+    unknown = set(fields) - set(attrs.fields_dict(Settings))
+    if unknown:
+        raise ConfigurationError(f"no such setting: {', '.join(sorted(unknown))}")
+    return attrs.evolve(settings, **fields) if settings else Settings(**fields)

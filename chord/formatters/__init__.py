@@ -1,0 +1,1 @@
+"""Formatters: a delta in the words of another format."""
