@@ -38,7 +38,7 @@ class InvalidArgument(ChordError, ValueError):
     """An argument of a call is not of the form that the call takes."""
 
     def __init__(self, name: str, value: object, wanted: str) -> None:
-        super().__init__(f"{name} must be {wanted}, not {value!r:.200}")
+        super().__init__(f"{name} must be {wanted}, not {show(value)}")
         self.name = name
 
 
@@ -69,12 +69,19 @@ class ContextNotFound(ChordError, KeyError):
 
 
 class VersionConflict(ChordError):
-    """The context is not where the caller expected it; `actual` is None where there is none."""
+    """The context is not where it was expected; `actual` is None where there is none.
+
+    With `expected` None, the caller expected nothing, but other processes were always faster.
+    """
 
     def __init__(
         self, context_id: str, expected: Position | int | None, actual: Position | None
     ) -> None:
-        super().__init__(f"{context_id!r} is at {actual}, not at {expected}")
+        where = f"{context_id!r} is at {actual}"
+        if expected is None:
+            super().__init__(f"{where}: others were faster each time that it was tried")
+        else:
+            super().__init__(f"{where}, not at {expected}")
         self.context_id = context_id
         self.expected = expected
         self.actual = actual
@@ -217,6 +224,18 @@ class CorruptData(ChordError):
 
 class WrongLoop(ChordError, RuntimeError):
     """Used from another event loop, another thread, or after a fork."""
+
+
+def show(value: object) -> str:
+    """A value for people: its `repr`, cut, or if that fails, as on ints of 4,301 digits, its type.
+
+    >>> show("x" * 1000)[:5], show(10**5000)
+    ("'xxxx", 'a int')
+    """
+    try:
+        return f"{value!r:.200}"
+    except Exception:
+        return f"a {type(value).__name__}"
 
 
 def show_path(path: tuple[str | int, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, TypeGuard
+
 import attrs
 
 
@@ -30,6 +32,18 @@ class Position:
         if not colon or not epoch or ":" in epoch or not is_digits(version):
             raise ValueError(f"not a position, which reads 'epoch:version': {text!r}")
         return cls(epoch, int(version))
+
+
+MAX_VERSION: Final = 10**18 - 1
+
+
+def is_version(value: object) -> TypeGuard[int]:
+    """Whether it is an int, not a bool, that can be a version, or 0 for nothing.
+
+    >>> is_version(0), is_version(-1), is_version(True), is_version(1.0)
+    (True, False, False, False)
+    """
+    return type(value) is int and 0 <= value <= MAX_VERSION
 
 
 def is_digits(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from chord.errors import InvalidArgument, InvalidContextId
-from chord.position import Position
+from chord.position import Position, is_version
 from chord.state import StateDict
 
 Expected: TypeAlias = Position | int | None
@@ -101,7 +101,7 @@ def _is_id(value: object) -> bool:
 
 def check_expected(value: object) -> None:
     """Raise `InvalidArgument` unless it is a position, a version, 0 or None."""
-    if value is None or isinstance(value, Position) or (type(value) is int and value >= 0):
+    if value is None or isinstance(value, Position) or is_version(value):
         return
     raise InvalidArgument("expected", value, "a Position, a version of 0 or more, or None")
 

@@ -217,6 +217,10 @@ class _Intake:
                 if kind is str:
                     if not value.isascii():
                         _check_text(value)
+                elif kind is dict:
+                    value = self._take_dict(value, depth + 1)
+                    rich = rich or value._rich
+                    patch = patch or type(value) is Patch
                 elif kind not in _PLAIN:
                     value, wide = self._take_other(value, kind, depth + 1)
                     rich = rich or wide

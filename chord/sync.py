@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from chord.errors import InvalidArgument
 from chord.history import History
-from chord.position import Position, is_digits
+from chord.position import Position, is_digits, is_version
 from chord.records import Context, DeltaUpdate, FullContext, NoChange, Reply
 
 SMALL: Final = 4096
@@ -24,12 +24,10 @@ def read_since(since: Since) -> Position | int | None:
     >>> read_since("k3f9:41"), read_since("41"), read_since(0)
     (Position(epoch='k3f9', version=41), 41, None)
     """
-    if since is None or type(since) is int and since == 0:
-        return None
-    if isinstance(since, Position):
+    if since is None or isinstance(since, Position):
         return since
-    if type(since) is int and since > 0:
-        return since
+    if is_version(since):
+        return since or None
     if isinstance(since, str):
         return _read_text(since)
     raise InvalidArgument("since", since, "a position, a version or None")

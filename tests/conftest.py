@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("chord.testing")
+
 settings.register_profile(
     "ci",
     database=None,
