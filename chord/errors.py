@@ -6,6 +6,7 @@ tell (try again with the same `op_id`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from chord.position import Position
@@ -81,7 +82,7 @@ class VersionConflict(ChordError):
         if expected is None:
             super().__init__(f"{where}: others were faster each time that it was tried")
         else:
-            super().__init__(f"{where}, not at {expected}")
+            super().__init__(f"{where}, not at {show(expected, str)}")
         self.context_id = context_id
         self.expected = expected
         self.actual = actual
@@ -226,14 +227,14 @@ class WrongLoop(ChordError, RuntimeError):
     """Used from another event loop, another thread, or after a fork."""
 
 
-def show(value: object) -> str:
+def show(value: object, words: Callable[[object], str] = repr) -> str:
     """A value for people: its `repr`, cut, or if that fails, as on ints of 4,301 digits, its type.
 
     >>> show("x" * 1000)[:5], show(10**5000)
     ("'xxxx", 'a int')
     """
     try:
-        return f"{value!r:.200}"
+        return f"{words(value):.200}"
     except Exception:
         return f"a {type(value).__name__}"
 
