@@ -1,1 +1,116 @@
 """Chord: contexts of state, each change numbered, and what a client that is behind lacks."""
+
+from chord.api import Chord
+from chord.backends.base import Backend
+from chord.backends.memory import MemoryBackend
+from chord.backends.open import open_backend
+from chord.cattrs_codec import CattrsCodec
+from chord.changes import REMOVE, Added, Append, Increment, Modified, Removed, Replace, Spliced
+from chord.clock import Clock, ManualClock, SystemClock
+from chord.codec import Codec, MsgspecCodec
+from chord.config import Settings
+from chord.errors import (
+    BackendUnavailable,
+    CannotFormat,
+    ChordClosed,
+    ChordError,
+    ConfigurationError,
+    ContextNotFound,
+    CorruptData,
+    DeadlineExceeded,
+    DeltaMismatch,
+    Fenced,
+    InvalidArgument,
+    InvalidContextId,
+    InvalidState,
+    NotApplied,
+    OutcomeTimeout,
+    OutcomeUnknown,
+    Overloaded,
+    OwnedElsewhere,
+    Quarantined,
+    VersionConflict,
+    VersionGone,
+    WrongLoop,
+)
+from chord.formatters.base import Formatter, leaves
+from chord.position import Position
+from chord.records import (
+    Commit,
+    Context,
+    ContextDeleted,
+    Delta,
+    DeltaUpdate,
+    FullContext,
+    NoChange,
+    Reply,
+    Report,
+    Summary,
+    WatchReply,
+)
+from chord.replica import Replica
+from chord.stateless import StatelessChord
+from chord.telemetry import Event, LogTelemetry, Telemetry
+
+__all__ = [
+    "REMOVE",
+    "Added",
+    "Append",
+    "Backend",
+    "BackendUnavailable",
+    "CannotFormat",
+    "CattrsCodec",
+    "Chord",
+    "ChordClosed",
+    "ChordError",
+    "Clock",
+    "Codec",
+    "Commit",
+    "ConfigurationError",
+    "Context",
+    "ContextDeleted",
+    "ContextNotFound",
+    "CorruptData",
+    "DeadlineExceeded",
+    "Delta",
+    "DeltaMismatch",
+    "DeltaUpdate",
+    "Event",
+    "Fenced",
+    "Formatter",
+    "FullContext",
+    "Increment",
+    "InvalidArgument",
+    "InvalidContextId",
+    "InvalidState",
+    "LogTelemetry",
+    "ManualClock",
+    "MemoryBackend",
+    "Modified",
+    "MsgspecCodec",
+    "NoChange",
+    "NotApplied",
+    "OutcomeTimeout",
+    "OutcomeUnknown",
+    "Overloaded",
+    "OwnedElsewhere",
+    "Position",
+    "Quarantined",
+    "Removed",
+    "Replace",
+    "Replica",
+    "Reply",
+    "Report",
+    "Settings",
+    "Spliced",
+    "StatelessChord",
+    "Summary",
+    "SystemClock",
+    "Telemetry",
+    "VersionConflict",
+    "VersionGone",
+    "WatchReply",
+    "WrongLoop",
+    "leaves",
+    "open_backend",
+]

@@ -23,8 +23,12 @@ State = Mapping[str, Any]
 
 
 def fresh(state: State) -> StateDict:
-    """The same state in objects that are shared with nothing."""
-    return CODEC.decode_state(CODEC.encode_state(adopt(dict(state))))
+    """The same state in objects that are shared with nothing: read from its stored bytes.
+
+    Of a container of ours it shows, too, whether it knows what is rich below it.
+    """
+    ours = state if isinstance(state, StateDict) else adopt(dict(state))
+    return CODEC.decode_state(CODEC.encode_state(ours))
 
 
 def pack(changes: Changes) -> bytes:

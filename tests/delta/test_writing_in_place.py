@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -234,3 +235,10 @@ def test_a_list_appended_to_itself_is_doubled() -> None:
     writer.state, changes = update(writer.state, {"list": Append(items)}, owner=writer.owner)
     assert writer.state == {"list": [1, 2, 1, 2]}
     assert equal(changes, {"list": Spliced(2, [], [1, 2])})
+
+
+@pytest.mark.parametrize("write", [{"list": Append([Decimal(1)])}, {"a": {"b": Decimal(1)}}])
+def test_what_is_written_in_place_knows_what_is_rich_below_it(write: Write) -> None:
+    writer = make_owner_of({"a": {"b": 1}, "list": [1]})
+    writer.write(write)
+    assert equal(fresh(writer.state), writer.state)

@@ -61,6 +61,8 @@ from chord.records import Batch, Entry, Snapshot, Stored
 
 SHARDS: Final = 256
 STAGED_SECONDS: Final = b"60"
+RECENT: Final = 1024
+"""Of how many contexts the keys are remembered."""
 
 _COMMIT: Final = Script("prelude", "commit")
 _LOAD: Final = Script("prelude", "load")
@@ -97,9 +99,17 @@ class Layout:
         if "{" in namespace or "}" in namespace:
             raise ConfigurationError(f"a namespace on Redis holds no braces: {namespace!r}")
         self.shards: Final = [_make_shard(namespace, number) for number in range(SHARDS)]
+        self.find_keys: Final = functools.lru_cache(RECENT)(self._make_keys)
 
     def find_shard(self, context_id: bytes) -> Shard:
         return self.shards[zlib.crc32(context_id) % SHARDS]
+
+    def _make_keys(self, context_id: bytes) -> tuple[bytes, ...]:
+        """The keys that a commit touches, in the order of its script."""
+        shard = self.find_shard(context_id)
+        kinds = (b"meta", b"log", b"snapshot", b"operations", b"ages")
+        own = (shard.key(kind, context_id) for kind in kinds)
+        return *own, shard.names, shard.due, shard.trim, shard.leases
 
 
 def _make_shard(namespace: str, number: int) -> Shard:
@@ -116,7 +126,7 @@ async def commit(server: Connections, layout: Layout, batch: Batch) -> None:
     check_batch(batch)
     context_id = batch.context_id.encode()
     shard = layout.find_shard(context_id)
-    commands = _write_commands(batch, context_id, shard)
+    commands = _write_commands(batch, context_id, shard, layout.find_keys(context_id))
     reply, *before = reversed(await server.write(shard.number, *commands))
     if reply == 1:
         return
@@ -128,10 +138,9 @@ async def commit(server: Connections, layout: Layout, batch: Batch) -> None:
     _raise_verdict(batch, reply)
 
 
-def _write_commands(batch: Batch, context_id: bytes, shard: Shard) -> list[Command]:
-    key = functools.partial(shard.key, name=context_id)
-    keys = [key(b"meta"), key(b"log"), key(b"snapshot"), key(b"operations"), key(b"ages")]
-    keys += [shard.names, shard.due, shard.trim, shard.leases]
+def _write_commands(
+    batch: Batch, context_id: bytes, shard: Shard, keys: tuple[bytes, ...]
+) -> list[Command]:
     if batch.snapshot is None:
         return [_COMMIT.call(keys, _write_arguments(batch, context_id))]
     staged = shard.key(b"staged", b"%b:%d" % (_draw_prefix(os.getpid()), next(_nonces)))

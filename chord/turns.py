@@ -1,0 +1,128 @@
+"""Hold what waits for its turn: requests, and who waits for them. No I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from chord.clock import Timer
+from chord.position import Position
+from chord.records import Delta
+from chord.requests import Delete, Request, Restore, Update
+from chord.state import Patch, StateDict
+
+MAX_TURN: Final = 1000
+"""How many requests are committed at once."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a request. `position` is None where there is no context, before and after.
+
+    `size` counts the bytes that were logged for it.
+    """
+
+    position: Position | None
+    delta: Delta | None
+    changed: bool
+    updated_at: float
+    size: int = 0
+
+
+class Pending:
+    """A request that somebody waits for."""
+
+    __slots__ = ("begun", "future", "request", "timer")
+
+    def __init__(self, request: Request, future: asyncio.Future[Answer]) -> None:
+        self.request = request
+        self.future = future
+        self.begun = False
+        self.timer: Timer | None = None
+
+    def answer(self, result: Answer | BaseException) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.future.done():
+            return
+        if isinstance(result, StopIteration):  # a future takes none, nor does a coroutine raise it
+            self.future.set_exception(_wrap(result))
+        elif isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+def _wrap(error: StopIteration) -> RuntimeError:
+    wrapped = RuntimeError("a function raised StopIteration")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One request to run, and those who wait for it: more than one if they were coalesced."""
+
+    request: Request
+    pendings: tuple[Pending, ...]
+
+    def answer(self, result: Answer | BaseException) -> None:
+        for pending in self.pendings:
+            pending.answer(result)
+
+    def split(self) -> list[Job]:
+        return [Job(pending.request, (pending,)) for pending in self.pendings]
+
+
+def take_turn(queue: deque[Pending]) -> list[Job]:
+    """Take from a queue what is run in one turn, in order; coalesce ephemeral updates.
+
+    A request that ends a life, or begins one over, has a turn of its own.
+    """
+    taken: list[Pending] = []
+    while queue and len(taken) < MAX_TURN:
+        alone = isinstance(queue[0].request, (Delete, Restore))
+        if alone and taken:
+            break
+        pending = queue.popleft()
+        pending.begun = True
+        taken.append(pending)
+        if alone:
+            break
+    return coalesce(taken)
+
+
+def coalesce(pendings: Iterable[Pending]) -> list[Job]:
+    """Make jobs of requests: one each, but one for all ephemeral updates, in the place of the last.
+
+    The patches stay apart, so that the job can be split again if together they are too large.
+    """
+    jobs: list[Job] = []
+    together: list[Pending] = []
+    patches: list[StateDict] = []
+    place = 0
+    for pending in pendings:
+        request = pending.request
+        if isinstance(request, Update) and is_ephemeral(request):
+            together.append(pending)
+            patches.extend(request.patches)
+            place = len(jobs)
+        else:
+            jobs.append(Job(request, (pending,)))
+    if together:
+        update = Update(patches=tuple(patches), ephemeral=True)
+        jobs.insert(place, Job(update, tuple(together)))
+    return jobs
+
+
+def is_ephemeral(request: Update) -> bool:
+    """Whether an update may be coalesced with others."""
+    return (
+        request.ephemeral
+        and request.expected is None
+        and request.op_id is None
+        and request.create is None
+        and not any(type(patch) is Patch for patch in request.patches)
+    )

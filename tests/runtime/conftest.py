@@ -1,0 +1,102 @@
+"""Hold what the conformance suite runs over: every kind of runtime, on every kind of store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from chord.backends.base import Backend
+from chord.backends.memory import MemoryBackend
+from chord.backends.redis import RedisBackend
+from chord.backends.sqlite import SqliteBackend
+from chord.clock import ManualClock
+from chord.stateless import StatelessChord
+from chord.testing.servers import Server
+from tests.runtime.stage import Connect, MakeRuntime, Runtime, Stage
+from tests.servers import namespace as namespace
+from tests.servers import redis_server as redis_server
+from tests.servers import valkey_server as valkey_server
+
+RUNTIMES = [pytest.param(StatelessChord, id="stateless")]
+
+STORES = [
+    "memory",
+    "sqlite",
+    pytest.param("redis", marks=pytest.mark.server),
+    pytest.param("valkey", marks=pytest.mark.server),
+]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(params=STORES)
+def connect(request: pytest.FixtureRequest, clock: ManualClock) -> Connect:
+    """How a store is opened, once more each time: each store in turn."""
+    make: Connect = request.getfixturevalue(f"connect_{request.param}")
+    return make
+
+
+@pytest.fixture
+def connect_memory(clock: ManualClock) -> Connect:
+    backend = MemoryBackend(clock=clock)
+
+    async def connect() -> Backend:
+        await backend.open()
+        return backend
+
+    return connect
+
+
+@pytest.fixture
+def connect_sqlite(tmp_path: Path, clock: ManualClock) -> Connect:
+    async def connect() -> Backend:
+        backend = SqliteBackend(tmp_path / "store.db", clock=clock)
+        await backend.open()
+        return backend
+
+    return connect
+
+
+@pytest.fixture
+def connect_redis(redis_server: Server, namespace: str) -> Connect:
+    return _connect_to(redis_server, namespace)
+
+
+@pytest.fixture
+def connect_valkey(valkey_server: Server, namespace: str) -> Connect:
+    return _connect_to(valkey_server, namespace)
+
+
+def _connect_to(server: Server, namespace: str) -> Connect:
+    async def connect() -> Backend:
+        backend = RedisBackend(server.url, namespace=namespace)
+        await backend.open()
+        return backend
+
+    return connect
+
+
+@pytest.fixture(params=RUNTIMES)
+def make_runtime(request: pytest.FixtureRequest) -> MakeRuntime:
+    make: MakeRuntime = request.param
+    return make
+
+
+@pytest.fixture
+async def stage(
+    make_runtime: MakeRuntime, connect: Connect, clock: ManualClock
+) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        yield Stage(make_runtime, connect, clock, stack)
+
+
+@pytest.fixture
+async def chord(stage: Stage) -> Runtime:
+    """A runtime with the default settings."""
+    return await stage.open()

@@ -1,0 +1,493 @@
+"""Test a runtime against a model, through whatever sequence of calls and failures is found.
+
+One runtime has an unreliable line to the store; another, beside it, a good one. After every step
+the store itself is read, and must have gone from where it was by just what was acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from chord import (
+    BackendUnavailable,
+    Commit,
+    ContextNotFound,
+    DeltaUpdate,
+    FullContext,
+    Increment,
+    OutcomeUnknown,
+    Position,
+    Replica,
+    Report,
+    StatelessChord,
+    Summary,
+    VersionGone,
+)
+from chord.delta import apply, equal
+from chord.testing.faulty import Mode
+from chord.testing.strategies import patches, states
+from tests.runtime import model
+from tests.runtime.machine import Watching, World
+from tests.runtime.model import Made, Refused, Truth
+from tests.waiting import outcome_of, until
+
+IDS = ("a", "b", "c")
+MODES: tuple[Mode, ...] = ("before", "after", "lost", "late")
+
+ids = st.sampled_from(IDS)
+
+Predict: TypeAlias = Callable[[Truth], Made | None]
+
+
+@st.composite
+def small_states(draw: st.DrawFn) -> Any:
+    return draw(states(max_depth=3))
+
+
+class ChordMachine(RuleBasedStateMachine):
+    """The whole public API, as rules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.make_folder())
+        self.truth: dict[str, Truth] = dict.fromkeys(IDS, Truth())
+        self.seen: dict[tuple[str, Position], Any] = {}
+        self.late: dict[str, Predict] = {}
+        self.armed = False
+        self.replicas = [(context_id, Replica()) for context_id in IDS for _ in range(2)]
+        self.commits: list[tuple[str, Commit]] = []
+        self.operations: list[tuple[str, str, float, Commit]] = []
+        self.count = 0
+
+    def make_folder(self) -> Path | None:
+        return None
+
+    def teardown(self) -> None:
+        self.world.end()
+
+    def runtime(self, beside: bool) -> StatelessChord:
+        return self.world.other if beside else self.world.chord
+
+    # -- how a write is judged -------------------------------------------------------------------
+
+    def write(
+        self, context_id: str, call: Callable[[], Awaitable[object]], predict: Predict
+    ) -> object:
+        self.let_arrive()
+        before = self.truth[context_id]
+        outcome = self.world.run(outcome_of(call()))
+        after = self.world.run(self.world.audit(context_id))
+        made = _try(predict, before)
+        if isinstance(outcome, Exception):
+            self.judge_error(context_id, outcome, made, after)
+            if isinstance(outcome, OutcomeUnknown):
+                self.late[context_id] = predict
+        elif isinstance(outcome, Commit):
+            self.judge_commit(context_id, outcome, made, after)
+        else:
+            assert outcome is (made is not None)
+            assert after.position is None
+        self.adopt(context_id, after)
+        return outcome
+
+    def judge_error(
+        self, context_id: str, error: Exception, made: Made | str | None, after: Truth
+    ) -> None:
+        before = self.truth[context_id]
+        if isinstance(error, OutcomeUnknown):
+            assert self.armed
+            applied = isinstance(made, Made) and made.is_met_by(before, after)
+            assert applied or after == before
+            return
+        assert after == before, f"{error!r}, yet {before} became {after}"
+        if isinstance(error, BackendUnavailable):
+            assert self.armed
+        else:
+            assert made == type(error).__name__
+
+    def judge_commit(
+        self, context_id: str, commit: Commit, made: Made | str | None, after: Truth
+    ) -> None:
+        before = self.truth[context_id]
+        assert commit.durable
+        assert commit.position == after.position
+        self.commits = [*self.commits[-9:], (context_id, commit)]
+        if made is None:
+            assert after == before
+            assert not commit.changed
+            assert commit.delta is None
+            return
+        assert isinstance(made, Made), f"acknowledged, though {made}"
+        assert made.is_met_by(before, after), f"{made} of {before} came out as {after}"
+        assert commit.changed
+        assert commit.delta is not None
+        assert after.updated_at == self.world.clock.time()
+        begun = {} if made.begins else before.state
+        assert begun is not None
+        assert equal(apply(begun, commit.delta.changes), after.state)
+
+    def adopt(self, context_id: str, after: Truth) -> None:
+        self.truth[context_id] = after
+        if after.position is not None:
+            known = self.seen.setdefault((context_id, after.position), after.state)
+            assert equal(known, after.state), "one position, two states"
+
+    def let_arrive(self) -> None:
+        """Let a write arrive that was held up: it may still be applied, as itself or not at all."""
+        self.world.run(self.world.faulty.deliver())
+        for context_id, predict in self.late.items():
+            before = self.truth[context_id]
+            after = self.world.run(self.world.audit(context_id))
+            made = _try(predict, before)
+            applied = isinstance(made, Made) and made.is_met_by(before, after)
+            assert applied or after == before
+            self.adopt(context_id, after)
+        self.late.clear()
+
+    def draw_expected(self, data: st.DataObject, context_id: str) -> Position | int | None:
+        position, version = self.truth[context_id].position, self.truth[context_id].version
+        far = [version + 1, 0, Position("x", version)]
+        return data.draw(st.sampled_from([None, None, None, None, position, version, *far]))
+
+    # -- writes ----------------------------------------------------------------------------------
+
+    @rule(data=st.data(), context_id=ids, state=small_states(), beside=st.booleans())
+    def set(self, data: st.DataObject, context_id: str, state: Any, beside: bool) -> None:
+        expected = self.draw_expected(data, context_id)
+        self.write(
+            context_id,
+            lambda: self.runtime(beside).set_context(context_id, state, expected=expected),
+            partial(model.set_, state=state, expected=expected),
+        )
+
+    @rule(
+        data=st.data(),
+        context_id=ids,
+        create=st.none() | small_states(),
+        ephemeral=st.booleans(),
+        beside=st.booleans(),
+    )
+    def update(
+        self, data: st.DataObject, context_id: str, create: Any, ephemeral: bool, beside: bool
+    ) -> None:
+        changes = data.draw(patches(self.truth[context_id].state or create))
+        expected = self.draw_expected(data, context_id)
+        self.write(
+            context_id,
+            lambda: self.runtime(beside).update_context(
+                context_id, changes, expected=expected, create=create, ephemeral=ephemeral
+            ),
+            partial(model.update, changes=changes, expected=expected, create=create),
+        )
+
+    @rule(data=st.data(), context_id=ids, beside=st.booleans())
+    def transform(self, data: st.DataObject, context_id: str, beside: bool) -> None:
+        changes = data.draw(patches(self.truth[context_id].state))
+        self.write(
+            context_id,
+            lambda: self.runtime(beside).transform_context(context_id, lambda state: changes),
+            partial(model.update, changes=changes),
+        )
+
+    @rule(data=st.data(), context_id=ids, beside=st.booleans())
+    def delete(self, data: st.DataObject, context_id: str, beside: bool) -> None:
+        expected = self.draw_expected(data, context_id)
+        self.write(
+            context_id,
+            lambda: self.runtime(beside).delete_context(context_id, expected=expected),
+            partial(model.delete, expected=expected),
+        )
+
+    @rule(context_id=ids, state=small_states(), beside=st.booleans())
+    def restore(self, context_id: str, state: Any, beside: bool) -> None:
+        self.world.provided[context_id] = state
+        self.write(
+            context_id,
+            lambda: self.runtime(beside).restore_context(context_id),
+            partial(model.restore, state=state),
+        )
+
+    @rule(context_id=ids, count=st.integers(2, 6))
+    def update_at_once(self, context_id: str, count: int) -> None:
+        """From both runtimes: which comes first is open, but not what is kept."""
+        self.let_arrive()
+        keys = [f"at-once-{self.count + n}" for n in range(count)]
+        self.count += count
+
+        async def update_all() -> list[Any]:
+            calls = [
+                self.runtime(n % 2 == 1).update_context(context_id, {key: n})
+                for n, key in enumerate(keys)
+            ]
+            return await asyncio.gather(*map(outcome_of, calls))
+
+        results = self.world.run(update_all())
+        self.world.run(self.world.faulty.deliver())
+        before, after = self.truth[context_id], self.world.run(self.world.audit(context_id))
+        kept = [key for key in keys if key in (after.state or {})]
+        assert after.version - before.version == len(kept)
+        for key, result in zip(keys, results, strict=True):
+            if isinstance(result, Commit):
+                assert key in kept
+                self.commits = [*self.commits[-9:], (context_id, result)]
+                self.seen[context_id, result.position] = result.context.state
+            elif not isinstance(result, OutcomeUnknown):
+                assert key not in kept
+        self.adopt(context_id, after)
+
+    @rule(context_id=ids, beside=st.booleans())
+    def operate(self, context_id: str, beside: bool) -> None:
+        self.count += 1
+        op_id = f"op-{self.count}"
+        changes = {"operations": Increment()}
+        outcome = self.write(
+            context_id,
+            lambda: self.runtime(beside).update_context(context_id, changes, op_id=op_id),
+            partial(model.update, changes=changes),
+        )
+        if isinstance(outcome, Commit):
+            now = self.world.clock.time()
+            self.operations = [*self.operations[-9:], (context_id, op_id, now, outcome)]
+
+    @precondition(lambda self: self.operations)
+    @rule(data=st.data(), beside=st.booleans())
+    def operate_again(self, data: st.DataObject, beside: bool) -> None:
+        context_id, op_id, at, first = data.draw(st.sampled_from(self.operations))
+        self.let_arrive()
+        before = self.truth[context_id]
+        remembered = (
+            before.position is not None
+            and before.position.epoch == first.position.epoch
+            and at >= self.world.clock.time() - self.world.settings.op_ttl
+        )
+        if not remembered:
+            return
+        changes = {"operations": Increment()}
+        call = self.runtime(beside).update_context(context_id, changes, op_id=op_id)
+        outcome = self.world.run(outcome_of(call))
+        assert self.world.run(self.world.audit(context_id)) == before
+        if isinstance(outcome, Commit):
+            assert outcome.changed
+            assert outcome.position == first.position
+            assert outcome.delta is None or outcome.delta == first.delta
+        else:
+            assert self.armed
+            assert isinstance(outcome, BackendUnavailable | OutcomeUnknown)
+
+    # -- reads -----------------------------------------------------------------------------------
+
+    def read(self, context_id: str, call: Callable[[], Awaitable[object]]) -> Any:
+        """What is answered, or None where the line failed or there is no context."""
+        self.let_arrive()
+        outcome = self.world.run(outcome_of(call()))
+        if isinstance(outcome, ContextNotFound):
+            assert self.truth[context_id].position is None
+        elif isinstance(outcome, Exception):
+            assert self.armed
+            assert isinstance(outcome, BackendUnavailable)
+        else:
+            return outcome
+        return None
+
+    @rule(context_id=ids, beside=st.booleans())
+    def get(self, context_id: str, beside: bool) -> None:
+        context = self.read(context_id, lambda: self.runtime(beside).get_context(context_id))
+        if context is not None:
+            found = Truth(context.state, context.position, context.updated_at)
+            assert found == self.truth[context_id]
+
+    @rule(data=st.data(), beside=st.booleans(), how=st.sampled_from(["position", "text", "bare"]))
+    def sync(self, data: st.DataObject, beside: bool, how: str) -> None:
+        context_id, replica = data.draw(st.sampled_from(self.replicas))
+        now, since = self.truth[context_id], replica.since
+        asked: Any = since
+        if since is not None and how == "text":
+            asked = str(since)
+        elif since is not None and now.position and since.epoch == now.position.epoch:
+            asked = since.version
+        reply = self.read(
+            context_id, lambda: self.runtime(beside).sync_context(context_id, asked)
+        )
+        if reply is None:
+            return
+        self.judge_reply(context_id, since, reply)
+        assert replica.receive(reply) in ("applied", "current")
+        assert replica.position == now.position
+        assert equal(replica.state, now.state)
+
+    @rule(data=st.data(), context_id=ids, beside=st.booleans())
+    def sync_from_anywhere(self, data: st.DataObject, context_id: str, beside: bool) -> None:
+        epochs = sorted({position.epoch for id, position in self.seen if id == context_id})
+        epoch = data.draw(st.sampled_from([*epochs[-3:], "garbage"]))
+        since = Position(epoch, data.draw(st.integers(1, 30)))
+        reply = self.read(
+            context_id, lambda: self.runtime(beside).sync_context(context_id, since)
+        )
+        if reply is not None:
+            self.judge_reply(context_id, since, reply)
+
+    def judge_reply(self, context_id: str, since: Position | None, reply: Any) -> None:
+        now = self.truth[context_id]
+        assert reply.position == now.position
+        match reply:
+            case FullContext(context, _):
+                assert equal(context.state, now.state)
+            case DeltaUpdate(delta):
+                assert since == Position(delta.epoch, delta.from_version)
+                old = self.seen.get((context_id, since))
+                assert old is None or equal(apply(old, delta.changes), now.state)
+            case _:
+                assert since == now.position
+
+    @rule(beside=st.booleans())
+    def list_all(self, beside: bool) -> None:
+        self.let_arrive()
+        listed = self.world.run(outcome_of(self.runtime(beside).list_contexts()))
+        if isinstance(listed, Exception):
+            assert self.armed
+            return
+        assert list(listed) == [
+            Summary(context_id=id, position=now.position, updated_at=now.updated_at)
+            for id, now in self.truth.items()
+            if now.position
+        ]
+
+    @precondition(lambda self: self.commits)
+    @rule(data=st.data())
+    def look_back(self, data: st.DataObject) -> None:
+        context_id, commit = data.draw(st.sampled_from(self.commits))
+        try:
+            context = commit.context
+        except VersionGone:
+            return
+        assert context.position == commit.position
+        assert equal(context.state, self.seen[context_id, commit.position])
+
+    # -- watching --------------------------------------------------------------------------------
+
+    @rule(context_id=ids, beside=st.booleans())
+    def watch(self, context_id: str, beside: bool) -> None:
+        async def begin() -> None:
+            self.world.watching.append(Watching(self.runtime(beside), context_id))
+            await asyncio.sleep(0)
+
+        if len(self.world.watching) < 6:
+            self.world.run(begin())
+
+    @rule()
+    def let_watchers_catch_up(self) -> None:
+        self.let_arrive()
+        self.heal()
+        self.world.clock.advance(1.0)
+        self.world.run(until(lambda: all(map(self.is_up_to_date, self.world.watching))))
+        self.world.watching = [each for each in self.world.watching if not each.is_over]
+
+    def is_up_to_date(self, each: Watching) -> bool:
+        now = self.truth[each.context_id]
+        if each.is_over or each.replica.position != now.position:
+            return each.is_over
+        assert equal(each.replica.state, now.state)
+        return now.position is not None
+
+    # -- what happens to it ----------------------------------------------------------------------
+
+    @rule(
+        first=st.integers(1, 4),
+        length=st.sampled_from([1, 1, 2, 5, 20]),
+        mode=st.sampled_from(MODES),
+        only=st.sampled_from([None, None, {"commit"}, {"load"}]),
+    )
+    def fail(self, first: int, length: int, mode: Mode, only: set[str] | None) -> None:
+        self.world.faulty.arm(range(first, first + length), mode, only=only)
+        self.armed = True
+
+    @rule()
+    def heal(self) -> None:
+        self.world.faulty.heal()
+        self.armed = False
+
+    @rule(seconds=st.sampled_from([0.5, 10.0, 49.0, 51.0, 101.0]))
+    def advance(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+
+    @rule(seconds=st.sampled_from([-30.0, -0.5, 0.5, 30.0]))
+    def jump(self, seconds: float) -> None:
+        self.world.clock.jump(seconds)
+
+    @rule(limit=st.sampled_from([None, None, 1, 2]), beside=st.booleans())
+    def clean_up(self, limit: int | None, beside: bool) -> None:
+        self.let_arrive()
+        before = dict(self.truth)
+        report = self.world.run(outcome_of(self.runtime(beside).cleanup(limit)))
+        self.world.run(self.world.faulty.deliver())
+        ripe = self.world.clock.time() - self.world.settings.context_ttl
+        gone = []
+        for context_id, was in before.items():
+            after = self.world.run(self.world.audit(context_id))
+            if after != was:
+                assert after.position is None
+                assert was.updated_at <= ripe
+                gone.append(context_id)
+            self.adopt(context_id, after)
+        if isinstance(report, Report) and not report.failed:
+            due = sum(was.position is not None and was.updated_at <= ripe for was in before.values())
+            assert report.expired == len(gone) == min(due, limit or due)
+        else:
+            assert self.armed
+
+    @rule()
+    def reopen(self) -> None:
+        self.let_arrive()
+        self.heal()
+        self.world.run(self.world.reopen())
+
+    # -- what always holds -----------------------------------------------------------------------
+
+    @invariant()
+    def the_store_has_what_it_is_known_to_have(self) -> None:
+        for context_id, truth in self.truth.items():
+            assert self.world.run(self.world.audit(context_id)) == truth
+
+    @invariant()
+    def nothing_contradicts_itself(self) -> None:
+        self.world.run(self.world.check())
+
+
+def _try(predict: Predict, before: Truth) -> Made | str | None:
+    """What the model makes of it, or the name of the error that it would be refused with."""
+    try:
+        return predict(before)
+    except Refused as refused:
+        return refused.why
+
+
+class SqliteMachine(ChordMachine):
+    """The same on files."""
+
+    def make_folder(self) -> Path:
+        self.folder = Path(tempfile.mkdtemp(prefix="chord-machine-"))
+        return self.folder
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(self.folder)
+
+
+TestOnMemory = ChordMachine.TestCase
+TestOnMemory.settings = settings(stateful_step_count=30)
+
+
+@pytest.mark.slow
+class TestOnSqlite(SqliteMachine.TestCase):  # type: ignore[misc, name-defined]
+    settings = settings(stateful_step_count=30, max_examples=settings().max_examples // 2)
