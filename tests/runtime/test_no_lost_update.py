@@ -52,7 +52,7 @@ UNREACHED: Final = 1_000_000
 """A threshold so high that the log is never cut, and tells of every version."""
 
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 30.0
 """Seconds after which somebody who waits is told nothing any more."""
 
 
