@@ -1,6 +1,6 @@
 """Chord: contexts of state, each change numbered, and what a client that is behind lacks."""
 
-from chord.api import Chord
+from chord.api import Chord, State
 from chord.backends.base import Backend
 from chord.backends.memory import MemoryBackend
 from chord.backends.open import open_backend
@@ -33,6 +33,7 @@ from chord.errors import (
     VersionGone,
     WrongLoop,
 )
+from chord.fanout import Watch
 from chord.formatters.base import Formatter, leaves
 from chord.position import Position
 from chord.records import (
@@ -48,8 +49,10 @@ from chord.records import (
     Summary,
     WatchReply,
 )
-from chord.replica import Replica
+from chord.replica import Replica, Taken
+from chord.requests import ExpectedAt
 from chord.stateless import StatelessChord
+from chord.sync import Since
 from chord.telemetry import Event, LogTelemetry, Telemetry
 
 __all__ = [
@@ -76,6 +79,7 @@ __all__ = [
     "DeltaMismatch",
     "DeltaUpdate",
     "Event",
+    "ExpectedAt",
     "Fenced",
     "Formatter",
     "FullContext",
@@ -102,13 +106,17 @@ __all__ = [
     "Reply",
     "Report",
     "Settings",
+    "Since",
     "Spliced",
+    "State",
     "StatelessChord",
     "Summary",
     "SystemClock",
+    "Taken",
     "Telemetry",
     "VersionConflict",
     "VersionGone",
+    "Watch",
     "WatchReply",
     "WrongLoop",
     "leaves",

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias
 
-from chord.records import Commit, Context, Reply, Report, Summary, WatchReply
-from chord.requests import Expected
+from chord.records import Commit, Context, Delta, Reply, Report, Summary, WatchReply
+from chord.requests import ExpectedAt
 from chord.sync import Since
 
 State: TypeAlias = Mapping[str, Any]
@@ -39,7 +39,7 @@ class Chord(Protocol):
         context_id: str,
         state: State,
         *,
-        expected: Expected = None,
+        expected: ExpectedAt = None,
         op_id: str | None = None,
         timeout: float | None = None,
     ) -> Commit:
@@ -53,7 +53,7 @@ class Chord(Protocol):
         context_id: str,
         changes: State,
         *,
-        expected: Expected = None,
+        expected: ExpectedAt = None,
         op_id: str | None = None,
         create: State | None = None,
         ephemeral: bool = False,
@@ -62,6 +62,12 @@ class Chord(Protocol):
         """Change the state in part: dicts merge, anything else replaces, operators operate.
 
         Where there is no context it begins with the state `create`, or `ContextNotFound` is raised.
+        `expected` is a position, or a version, which does not notice a new life; 0: there is none.
+
+        An `op_id` names the write: sent again, it is not done again, and answered by the first
+        position. It is remembered per context, for `Settings.op_ttl` seconds and among the newest
+        1,000; a delete forgets it. What else the call says is not compared.
+
         `ephemeral` updates that wait may be coalesced: they share one version and one `Commit`.
         Raises `VersionConflict` and `InvalidState`.
         """
@@ -82,7 +88,7 @@ class Chord(Protocol):
     async def get_context(self, context_id: str) -> Context:
         """Return the context; raise `ContextNotFound`."""
 
-    async def delete_context(self, context_id: str, *, expected: Expected = None) -> bool:
+    async def delete_context(self, context_id: str, *, expected: ExpectedAt = None) -> bool:
         """End this life of the context. Returns whether there was one."""
 
     async def sync_context(self, context_id: str, since: Since = None) -> Reply:
@@ -94,7 +100,9 @@ class Chord(Protocol):
         """Iterate over what `sync_context` would say, then over every change, as it comes.
 
         A slow reader gets several versions in one delta, or the full state. Replies are at least
-        `min_interval` seconds apart. `ContextDeleted` is the last reply.
+        `min_interval` seconds apart. Where the context is deleted, `ContextDeleted` is the last;
+        where the runtime closes, the iterator ends without it. Entering may raise
+        `ContextNotFound`.
         """
 
     async def export_context(self, context_id: str) -> Context:
@@ -114,7 +122,7 @@ class Chord(Protocol):
     async def flush(self, context_id: str | None = None) -> None:
         """Store what is not stored yet."""
 
-    def format_delta(self, delta: Any) -> Any:
+    def format_delta(self, delta: Delta) -> Any:
         """Say a delta in `Settings.formatter`'s format."""
 
     def statistics(self) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -12,7 +12,7 @@ from chord.backends.base import Backend
 from chord.clock import Clock, Timer
 from chord.config import Settings
 from chord.crew import Spawn
-from chord.errors import InvalidArgument
+from chord.errors import ChordClosed, ConfigurationError, InvalidArgument
 from chord.records import Report, Summary
 
 PAGE: Final = 100
@@ -63,7 +63,8 @@ async def _expire_due(
     passed_over: set[str] = set()
     left = limit
     while left is None or left > 0:
-        page = PAGE if left is None else min(left, PAGE)
+        page = max(PAGE, len(passed_over))  # grows, so that many who stay do not cost a square
+        page = page if left is None else min(left, page)
         found = await backend.due(before, page + len(passed_over))
         due = [summary for summary in found if summary.context_id not in passed_over][:page]
         if not due:
@@ -97,9 +98,11 @@ class PeriodicCleaner:
         self._run = run
         self._spawn = spawn
         self._schedule: Schedule | None = None
+        self._closed = False
         self._timer: Timer | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self._task: asyncio.Task[Any] | None = None
         self.runs = 0
         self.last_report: Report | None = None
         self.last_error: Exception | None = None
@@ -109,20 +112,29 @@ class PeriodicCleaner:
         return self._schedule is not None
 
     async def start(self, interval: float | None = None, limit: int | None = None) -> None:
+        if self._closed:
+            raise ChordClosed("the cleaner has ended with its runtime")
         check_limit(limit)
         self._arm(Schedule(self._check(interval, self._default), limit))
 
     async def update(self, interval: float | None = None, limit: int | None = None) -> None:
         check_limit(limit)
         if self._schedule is None:
-            raise InvalidArgument("update", "a stopped cleaner", "called after start()")
+            raise ConfigurationError("the cleaner is not running: start() it first")
         interval = self._check(interval, self._schedule.interval)
         self._arm(Schedule(interval, self._schedule.limit if limit is None else limit))
 
     async def stop(self) -> None:
         self._schedule = None
         self._disarm()
-        await self._idle.wait()
+        if asyncio.current_task() is not self._task:  # a hook that stops it is part of the run
+            await self._idle.wait()
+
+    def close(self) -> None:
+        """Stop for good, without waiting; a run that is under way ends with its runtime."""
+        self._closed = True
+        self._schedule = None
+        self._disarm()
 
     @staticmethod
     def _check(interval: float | None, default: float) -> float:
@@ -152,6 +164,7 @@ class PeriodicCleaner:
 
     async def _clean(self) -> None:
         limit = self._schedule.limit if self._schedule else None
+        self._task = asyncio.current_task()
         try:
             self.last_report = await self._run(limit)
             self.last_error = None
@@ -159,6 +172,7 @@ class PeriodicCleaner:
             self.last_error = error
         finally:
             self.runs += 1
+            self._task = None
             self._idle.set()
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -60,30 +61,37 @@ class Settings:
     provider: Provider | None = None
 
     def __attrs_post_init__(self) -> None:
-        try:
-            self._check()
-        except TypeError as error:
-            raise ConfigurationError(f"a setting of the wrong type: {error}") from error
-
-    def _check(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.namespace):
-            raise ConfigurationError(
-                f"namespace must be 1 to 64 of A-Z, a-z, 0-9, _ and -, not {self.namespace!r}"
-            )
+        self._require(
+            "namespace",
+            "1 to 64 of A-Z, a-z, 0-9, _ and -",
+            lambda name: bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name)),
+        )
         for name in ("context_ttl", "delta_ttl", "op_ttl"):
-            self._require(name, "positive", getattr(self, name) > 0)
+            self._require(name, "positive", lambda value: value > 0)
         for name in ("cleanup_interval", "watch_poll"):
-            value = getattr(self, name)
-            self._require(name, "positive or None", value is None or value > 0)
+            self._require(name, "positive or None", lambda value: value is None or value > 0)
         for name in ("delta_threshold", "snapshot_every", "cache_size"):
-            self._require(name, "0 or more", getattr(self, name) >= 0)
+            self._require(name, "an int, 0 or more", lambda value: _is_int(value) and value >= 0)
         for name in ("max_state_bytes", "commit_attempts"):
-            self._require(name, "1 or more", getattr(self, name) >= 1)
-        self._require("max_depth", "1 to 200", 1 <= self.max_depth <= 200)
+            self._require(name, "an int, 1 or more", lambda value: _is_int(value) and value >= 1)
+        self._require(
+            "max_depth", "an int, 1 to 200", lambda value: _is_int(value) and 1 <= value <= 200
+        )
+        self._require("clock", "a Clock", lambda clock: hasattr(clock, "call_at"))
+        self._require("codec", "a Codec", lambda codec: hasattr(codec, "encode_state"))
 
-    def _require(self, name: str, wanted: str, holds: bool) -> None:
-        if not holds:
-            raise ConfigurationError(f"{name} must be {wanted}, not {getattr(self, name)!r}")
+    def _require(self, name: str, wanted: str, holds: Callable[[Any], bool]) -> None:
+        value = getattr(self, name)
+        try:
+            if holds(value):
+                return
+        except TypeError:
+            pass
+        raise ConfigurationError(f"{name} must be {wanted}, not {value!r}")
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int
 
 
 def make_settings(settings: Settings | None, fields: dict[str, Any]) -> Settings:

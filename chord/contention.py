@@ -8,6 +8,7 @@ from what the store has now.
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import secrets
 from collections import deque
@@ -23,6 +24,7 @@ from chord.crew import Crew, Spawn
 from chord.errors import (
     ChordClosed,
     ChordError,
+    CorruptData,
     DeadlineExceeded,
     DuplicateOperation,
     InvalidState,
@@ -30,12 +32,14 @@ from chord.errors import (
     OutcomeUnknown,
     VersionConflict,
 )
+from chord.history import History
 from chord.journal import Journal, Written
 from chord.live import Draft, Live
 from chord.position import Position
 from chord.records import Batch
-from chord.requests import Request, op_id_of
+from chord.requests import Delete, Request, Restore, op_id_of
 from chord.shelf import Shelf
+from chord.state import EMPTY
 from chord.transition import Born, Gone, Unchanged
 from chord.turns import Answer, Job, Pending, take_turn
 
@@ -59,6 +63,11 @@ class Plan:
     commit_id: str
     written: list[Written] = attrs.field(factory=list)
     results: list[tuple[Job, Answer | BaseException]] = attrs.field(factory=list)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether something was asked for only where the context is at a certain position."""
+        return any(getattr(job.request, "expected", None) is not None for job, _ in self.results)
 
     def answer(self) -> None:
         for job, result in self.results:
@@ -192,7 +201,12 @@ class Contention:
         """The context as the store has it; jobs whose operations it has are answered at once."""
         op_ids = [op_id for job in jobs if (op_id := op_id_of(job.request)) is not None]
         since = self._clock.time() - self._settings.op_ttl
-        found = await self._shelf.fresh(context_id, op_ids, since)
+        try:
+            found = await self._shelf.fresh(context_id, op_ids, since)
+        except CorruptData:
+            if any(not isinstance(job.request, (Delete, Restore)) for job in jobs):
+                raise
+            return await self._load_head(context_id), jobs
         if not found.operations:
             return found.live, jobs
         open_jobs: list[Job] = []
@@ -203,6 +217,21 @@ class Contention:
             else:
                 job.answer(_replay(found.live, position))
         return found.live, open_jobs
+
+    async def _load_head(self, context_id: str) -> Live | None:
+        """A context of which only the position can be read: enough to end its life."""
+        position = (await self._backend.heads([context_id])).get(context_id)
+        if position is None:
+            return None
+        return Live(
+            context_id=context_id,
+            state=EMPTY,
+            position=position,
+            updated_at=0.0,
+            history=History(position.version),
+            snapshot_version=position.version,
+            snapshot_bytes=0,
+        )
 
     def _draft(self, context_id: str, live: Live | None, jobs: Sequence[Job]) -> Plan:
         plan = Plan(Draft(context_id, live), secrets.token_hex(8))
@@ -216,11 +245,12 @@ class Contention:
             result: Answer | BaseException
             try:
                 result = done[op_id] if op_id in done else self._take(plan, job, now, epoch)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                # nothing is awaited here: if this is a cancellation, it is the application's own
                 if isinstance(error, InvalidState) and len(job.pendings) > 1:
                     waiting.extendleft(reversed(job.split()))  # together they are too large
                     continue
-                result = error
+                result = _contain(error)
             if op_id is not None and isinstance(result, Answer) and result.changed:
                 done[op_id] = result
             plan.results.append((job, result))
@@ -249,7 +279,7 @@ class Contention:
             self.conflicts += 1
             return False
         except OutcomeUnknown as error:
-            if not await self._resolve(batch, error):
+            if not await self._resolve(batch, error, conditional=plan.is_conditional):
                 return False
         self._adopt(plan, batch)
         return True
@@ -267,18 +297,23 @@ class Contention:
 
     # -- when nobody knows -----------------------------------------------------------------------
 
-    async def _resolve(self, batch: Batch, error: OutcomeUnknown) -> bool:
+    async def _resolve(
+        self, batch: Batch, error: OutcomeUnknown, *, conditional: bool = False
+    ) -> bool:
         """Find out whether a batch was applied, and if it still may be, apply it.
 
-        A batch can be put again as it is: only one of its kind finds the position it expects.
+        A batch can be put again as it is, for only one of its kind finds the position it expects.
         False where it was not applied, and never can be. Raises `error` where nobody can tell.
         """
-        self._shelf.drop(batch.context_id)
         for attempt in range(3):
             try:
                 verdict = await self._look_for(batch)
-                if verdict is not None:
+                if verdict is not None and not (conditional and batch.position is None and verdict):
                     return verdict
+                if verdict:
+                    break  # it is gone, but whether by us, from where it was expected?
+                if batch.expect is None:
+                    break  # "there is none" can come again: it may be a second life by then
                 await self._pause(attempt)
                 await self._backend.commit(batch)
                 return True
@@ -295,9 +330,11 @@ class Contention:
         stored = await self._backend.load(batch.context_id)
         if (stored.position if stored else None) == batch.expect:
             return None
-        if batch.position is None:
-            return stored is None or not _same_epoch(stored.position, batch.expect)
-        if stored is not None:
+        if batch.position is None and stored is None:
+            return True
+        if batch.position is None and stored and _same_epoch(stored.position, batch.expect):
+            return False
+        if stored is not None and batch.position is not None:
             commit_id = batch.entries[-1].commit_id
             if any(entry.commit_id == commit_id for entry in stored.entries):
                 return True
@@ -313,13 +350,8 @@ class Contention:
         if attempt == 0:
             return
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
-        wake = asyncio.get_running_loop().create_future()
-        due = self._clock.monotonic() + random.uniform(0, longest)
-        timer = self._clock.call_at(due, lambda: _wake(wake))
-        try:
-            await wake
-        finally:
-            timer.cancel()
+        # real time, whatever the application's clock: the others are other processes
+        await asyncio.sleep(random.uniform(0, longest))
 
     def statistics(self) -> dict[str, int]:
         return {
@@ -328,6 +360,14 @@ class Contention:
             "commits": self.commits,
             "conflicts": self.conflicts,
         }
+
+
+def _contain(error: BaseException) -> BaseException:
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    contained = RuntimeError("the function was told that something it asked was cancelled")
+    contained.__cause__ = error
+    return contained
 
 
 def _is_confirmed_by_commit(plan: Plan) -> bool:
@@ -348,11 +388,6 @@ def _answer(outcome: Unchanged | Gone, draft: Draft) -> Answer:
     return Answer(outcome.position, None, False, updated_at)
 
 
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 def _replay(live: Live | None, position: Position) -> Answer:
     delta = None
     updated_at = 0.0
@@ -371,6 +406,8 @@ def _same_epoch(a: Position, b: Position | None) -> bool:
     return a.epoch == _epoch(b)
 
 
-def _answer_all(jobs: Iterable[Job], result: Answer | BaseException) -> None:
+def _answer_all(jobs: Iterable[Job], error: BaseException) -> None:
+    """Raise an error for everybody: to each a copy, as each adds its own traceback."""
     for job in jobs:
-        job.answer(result)
+        for pending in job.pendings:
+            pending.answer(copy.copy(error) if isinstance(error, ChordError) else error)

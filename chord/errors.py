@@ -78,11 +78,11 @@ class VersionConflict(ChordError):
     def __init__(
         self, context_id: str, expected: Position | int | None, actual: Position | None
     ) -> None:
-        where = f"{context_id!r} is at {actual}"
+        where = f"{context_id!r} is at {actual}" if actual else f"there is no {context_id!r}"
         if expected is None:
-            super().__init__(f"{where}: others were faster each time that it was tried")
+            super().__init__(f"{where}; others were faster each time that it was tried")
         else:
-            super().__init__(f"{where}, not at {show(expected, str)}")
+            super().__init__(f"{where}, where {show(expected, str)} was expected")
         self.context_id = context_id
         self.expected = expected
         self.actual = actual

@@ -145,6 +145,7 @@ class Watch:
         self._next_at = 0.0
         self._in_use = False
         self._watcher: Watcher | None = None
+        self._entered = False
 
     @property
     def position(self) -> Position | int | None:
@@ -152,6 +153,9 @@ class Watch:
         return self._position
 
     async def __aenter__(self) -> Watch:
+        if self._entered:
+            raise RuntimeError("a watch is entered once; make another")
+        self._entered = True
         self._watcher = self._fanout.attach(self._context_id)
         try:
             self._first = await self._catch_up(self._position, True)
@@ -175,6 +179,8 @@ class Watch:
 
     async def __anext__(self) -> WatchReply:
         if self._watcher is None:
+            if not self._entered:
+                raise RuntimeError("a watch is used in 'async with', then iterated over")
             raise StopAsyncIteration
         if self._in_use:
             raise RuntimeError("another task is waiting for this watch already")
@@ -216,6 +222,8 @@ class Watch:
             self._watcher = self._fanout.attach(self._context_id)
             self._watcher.wake()
             return None
+        if isinstance(self._position, Position) and self._position.version > last.version:
+            last = self._position
         return ContextDeleted(last)
 
     def _detach(self) -> None:

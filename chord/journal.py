@@ -149,7 +149,7 @@ class Journal:
             context_id=draft.context_id,
             expect=base.position if base else None,
             position=draft.position,
-            updated_at=now,
+            updated_at=draft.births[-1].delta.updated_at if draft.births else now,
             entries=tuple(each.entry for each in written),
             snapshot=snapshot,
             trim_to=max(0, snapshot.version - self._settings.delta_threshold) if snapshot else 0,

@@ -54,9 +54,10 @@ class Poller:
 
         What is remembered here cannot tell that: a reader may have been faster.
         """
-        if head is not None and head == self._told.get(context_id):
-            return
         live = self._shelf.peek(context_id)
+        overtaken = live is not None and live.position != head  # by a slow load of an older life
+        if head is not None and head == self._told.get(context_id) and not overtaken:
+            return
         if head is None or live is None or live.position != head:
             await self._shelf.fresh(context_id)
         self._fanout.publish(context_id)

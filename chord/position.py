@@ -43,6 +43,15 @@ def is_version(value: object) -> TypeGuard[int]:
     return type(value) is int and value >= 0
 
 
+def is_position(value: object) -> TypeGuard[Position]:
+    """Whether it is a `Position`, of a text and a version.
+
+    >>> is_position(Position("k3f9", 41)), is_position(Position("k3f9", "41"))
+    (True, False)
+    """
+    return isinstance(value, Position) and type(value.epoch) is str and is_version(value.version)
+
+
 def is_digits(text: str) -> bool:
     """Whether `text` is a plain decimal number, of at most 18 ASCII digits.
 

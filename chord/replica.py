@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from chord.delta.application import apply
-from chord.errors import DeltaMismatch
+from chord.errors import DeltaMismatch, show
 from chord.position import Position
 from chord.records import ContextDeleted, Delta, DeltaUpdate, FullContext, NoChange, WatchReply
 
@@ -58,7 +58,11 @@ class Replica:
         return self._deleted
 
     def receive(self, reply: WatchReply) -> Taken:
-        """Take one reply."""
+        """Take one reply.
+
+        Returns ``applied``; ``current``: it told nothing new; ``stale``: it is older than what is
+        known; ``gap``: something is missing before it, so ask for another sync; ``deleted``.
+        """
         match reply:
             case FullContext():
                 return self._take_full(reply)
@@ -68,6 +72,14 @@ class Replica:
                 return self._take_no_change(position)
             case ContextDeleted(position):
                 return self._take_deleted(position)
+            case _:
+                raise TypeError(f"a replica takes replies, not {show(reply)}")
+
+    def forget(self) -> None:
+        """Know nothing any more, as where a sync has raised `ContextNotFound`."""
+        self._state = self._position = self._heard = None
+        self._needs_sync = False
+        self._deleted = True
 
     def _take_full(self, reply: FullContext) -> Taken:
         context = reply.context
@@ -113,9 +125,9 @@ class Replica:
     def _take_deleted(self, position: Position) -> Taken:
         if _is_older(position, self._position):
             return "stale"
-        self._state = self._position = self._heard = None
-        self._needs_sync = False
-        self._deleted = True
+        if self._position is not None and self._position.epoch != position.epoch:
+            return self._miss(position)  # another life ended; a sync tells about this one
+        self.forget()
         return "deleted"
 
     def _miss(self, position: Position) -> Taken:

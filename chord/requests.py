@@ -6,16 +6,20 @@ They are `msgspec.Struct`s for the reason that is given in `chord.changes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from chord.errors import InvalidArgument, InvalidContextId
-from chord.position import Position, is_version
+from chord.position import Position, is_position, is_version
 from chord.state import StateDict
 
 Expected: TypeAlias = Position | int | None
 """Where a write expects the context: at a position, at a version (0: nowhere yet), or anywhere."""
+
+ExpectedAt: TypeAlias = Expected | str
+"""The same as callers say it, a position in its text form, too."""
 
 
 class Set(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,15 +103,25 @@ def _is_id(value: object) -> bool:
         return False
 
 
-def check_expected(value: object) -> None:
-    """Raise `InvalidArgument` unless it is a position, a version, 0 or None."""
-    if value is None or isinstance(value, Position) or is_version(value):
-        return
-    raise InvalidArgument("expected", value, "a Position, a version of 0 or more, or None")
+def read_expected(value: ExpectedAt) -> Expected:
+    """Read where a context is expected; `InvalidArgument` unless position, version, 0 or None."""
+    if value is None or is_position(value) or is_version(value):
+        return value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return Position.parse(value)
+    raise InvalidArgument("expected", value, "a position, a version of 0 or more, or None")
+
+
+def is_seconds(value: object) -> bool:
+    """Whether it is a number of seconds, 0 or more, that a clock can count."""
+    if type(value) is int:
+        return 0 <= value < 1 << 53
+    return type(value) is float and value >= 0
 
 
 def check_timeout(value: object) -> None:
     """Raise `InvalidArgument` unless it is None or a number of seconds, 0 or more."""
-    if value is None or (type(value) in (int, float) and value >= 0):  # type: ignore[operator]
+    if value is None or is_seconds(value):
         return
     raise InvalidArgument("timeout", value, "seconds, 0 or more, or None")

@@ -89,6 +89,9 @@ class Shelf:
                 continue
             if live.position.version > stored.position.version:
                 return live
+            if live.position == stored.position:  # somebody who asked at the same time was faster
+                live.ended = live.ended or stored.unclean
+                return live
             if stored.snapshot is None and after and live.position.version >= after.version:
                 self._extend(live, stored)
                 return live

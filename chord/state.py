@@ -36,7 +36,7 @@ Accepts: TypeAlias = Callable[[Any], bool]
 
 def _refuse(self: object, *args: object, **kwargs: object) -> NoReturn:
     raise TypeError(
-        "a state is read-only: ask the context for the change, or change a copy.deepcopy() of it"
+        "a state is read-only: ask for the change with update_context, or change a copy.deepcopy()"
     )
 
 
@@ -277,7 +277,7 @@ class _Intake:
 
     def _take_operator(self, value: Any, kind: type, depth: int) -> tuple[Any, bool]:
         if not self._operators:
-            raise InvalidState((), f"the write operator {kind.__name__} cannot stand in a state")
+            raise InvalidState((), f"{_name(kind)} cannot stand in a state: use update_context")
         if kind is Remove:
             return value, False
         if kind is Append:
@@ -310,6 +310,10 @@ class _Intake:
             raise InvalidState((), f"nested deeper than {self._max_depth} levels, or in a cycle")
 
 
+def _name(operator: type) -> str:
+    return "REMOVE" if operator is Remove else operator.__name__
+
+
 def _check_text(text: str) -> None:
     if text.isascii():
         return
@@ -319,10 +323,20 @@ def _check_text(text: str) -> None:
         raise InvalidState((), f"a lone surrogate in {text!r:.80}") from None
 
 
+def _is_known_zone(key: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(key)
+    except (OSError, LookupError, ValueError):
+        return False
+    return True
+
+
 def _check_zone(zone: tzinfo | None) -> None:
-    if zone is None or type(zone) is timezone:
+    if zone is None:
         return
-    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+    if type(zone) is timezone:
+        return _check_text(zone.tzname(None))
+    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None and _is_known_zone(zone.key):
         return
     raise InvalidState((), f"the timezone {zone!r:.80} has no name to store it by")
 

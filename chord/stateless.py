@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import os
 import weakref
@@ -15,7 +16,7 @@ import anyio
 import anyio.abc
 
 from chord import archive
-from chord.api import State
+from chord.api import Chord, State
 from chord.backends.base import Backend
 from chord.backends.open import open_backend
 from chord.cleanup import MOST, Fate, PeriodicCleaner, check_limit, sweep
@@ -23,6 +24,7 @@ from chord.config import Settings, make_settings
 from chord.contention import Contention
 from chord.errors import (
     ChordClosed,
+    ConfigurationError,
     ContextNotFound,
     InvalidArgument,
     OwnedElsewhere,
@@ -50,17 +52,17 @@ from chord.records import (
 )
 from chord.requests import (
     Delete,
-    Expected,
+    ExpectedAt,
     Request,
     Restore,
     Set,
     Transform,
     Update,
     check_context_id,
-    check_expected,
     check_op_id,
     check_prefix,
     check_timeout,
+    read_expected,
 )
 from chord.shelf import Shelf
 from chord.state import StateDict, take_in, take_in_changes
@@ -69,7 +71,7 @@ from chord.telemetry import Span
 from chord.turns import Answer
 
 
-class StatelessChord:
+class StatelessChord(Chord):
     """The `Chord` whose truth is in the store: any number of processes may write a context.
 
     Writes of one context take turns here, and are settled by compare-and-set between processes.
@@ -79,6 +81,8 @@ class StatelessChord:
     def __init__(
         self, backend: Backend, *, settings: Settings | None = None, **fields: Any
     ) -> None:
+        if isinstance(backend, str):
+            raise ConfigurationError("it takes an open backend; for a URL use StatelessChord.open")
         self._settings = make_settings(settings, fields)
         self._backend = backend
         self._formatter = find_formatter(self._settings.formatter)
@@ -134,15 +138,17 @@ class StatelessChord:
     ) -> None:
         assert self._tasks is not None
         self._closing = True
-        with anyio.CancelScope(shield=True):
-            await self._cleaner.stop()
-            await self._contention.drain()
-        self._fanout.close()
-        self._tasks.cancel_scope.cancel()
+        self._cleaner.close()
         try:
-            await self._tasks.__aexit__(None, None, None)
+            with anyio.CancelScope(shield=True):
+                await self._contention.drain()
         finally:
-            self._tasks = None
+            self._fanout.close()
+            self._tasks.cancel_scope.cancel()
+            try:
+                await self._tasks.__aexit__(None, None, None)
+            finally:
+                self._tasks = None
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -151,14 +157,14 @@ class StatelessChord:
         context_id: str,
         state: State,
         *,
-        expected: Expected = None,
+        expected: ExpectedAt = None,
         op_id: str | None = None,
         timeout: float | None = None,
     ) -> Commit:
         with self._span("set", context_id) as span:
-            check_expected(expected)
             check_op_id(op_id)
-            request = Set(state=self._take_in(state), expected=expected, op_id=op_id)
+            where = read_expected(expected)
+            request = Set(state=self._take_in(state), expected=where, op_id=op_id)
             return await self._write(span, context_id, request, timeout)
 
     async def update_context(
@@ -166,18 +172,17 @@ class StatelessChord:
         context_id: str,
         changes: State,
         *,
-        expected: Expected = None,
+        expected: ExpectedAt = None,
         op_id: str | None = None,
         create: State | None = None,
         ephemeral: bool = False,
         timeout: float | None = None,
     ) -> Commit:
         with self._span("update", context_id) as span:
-            check_expected(expected)
             check_op_id(op_id)
             request = Update(
                 patches=(self._take_in_changes(changes),),
-                expected=expected,
+                expected=read_expected(expected),
                 op_id=op_id,
                 create=None if create is None else self._take_in(create),
                 ephemeral=ephemeral,
@@ -196,13 +201,13 @@ class StatelessChord:
             check_op_id(op_id)
             if not callable(fn) or inspect.iscoroutinefunction(fn):
                 raise InvalidArgument("fn", fn, "a function of the state, and not async")
-            request = Transform(fn=fn, take_in=self._take_in_changes, op_id=op_id)
+            request = Transform(fn=_in_context(fn), take_in=self._take_in_changes, op_id=op_id)
             return await self._write(span, context_id, request, timeout)
 
-    async def delete_context(self, context_id: str, *, expected: Expected = None) -> bool:
+    async def delete_context(self, context_id: str, *, expected: ExpectedAt = None) -> bool:
         with self._span("delete", context_id) as span:
-            check_expected(expected)
-            answer = await self._submit(context_id, Delete(expected=expected), None)
+            request = Delete(expected=read_expected(expected))
+            answer = await self._submit(context_id, request, None)
             span.outcome = "ok" if answer.changed else "missing"
             return answer.changed
 
@@ -224,6 +229,7 @@ class StatelessChord:
         )
 
     async def _submit(self, context_id: str, request: Request, timeout: float | None) -> Answer:
+        self._check_open()  # a provider, say, may have returned after the runtime was closed
         check_timeout(timeout)
         return await self._contention.submit(context_id, request, timeout)
 
@@ -360,6 +366,10 @@ class StatelessChord:
             return "skipped"
         except Exception:  # the exporter's, too: it keeps this context, and holds up no other
             return "failed"
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            return "failed"  # what the exporter waited for was cancelled, not we
 
     async def flush(self, context_id: str | None = None) -> None:
         self._check_open()
@@ -401,8 +411,9 @@ class StatelessChord:
         return live.recall(position, updated_at, self._settings.delta_threshold)
 
     def _spawn(self, run: Callable[[], Any]) -> None:
-        assert self._tasks is not None
-        self._tasks.start_soon(run)
+        if self._tasks is None:
+            raise ChordClosed("the runtime is not open")
+        self._tasks.start_soon(_contain, run)
 
     def _span(self, operation: str, context_id: str) -> Span:
         self._check(context_id)
@@ -443,6 +454,26 @@ def _find_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _in_context(fn: Callable[[State], State]) -> Callable[[State], State]:
+    """Have a function see its caller's context variables: it runs in a task of ours."""
+    context = contextvars.copy_context()
+    return lambda state: context.run(fn, state)
+
+
+async def _contain(run: Callable[[], Any]) -> None:
+    """Run, and let no cancellation but our own end the task group, and so the runtime."""
+    try:
+        await run()
+    except asyncio.CancelledError:
+        if _is_being_cancelled():
+            raise
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_behind(live: Live, since: Position | int | None) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from chord.errors import InvalidArgument
 from chord.history import History
-from chord.position import Position, is_digits, is_version
+from chord.position import Position, is_digits, is_position, is_version
 from chord.records import Context, DeltaUpdate, FullContext, NoChange, Reply
 
 SMALL: Final = 4096
@@ -24,7 +24,7 @@ def read_since(since: Since) -> Position | int | None:
     >>> read_since("k3f9:41"), read_since("41"), read_since(0)
     (Position(epoch='k3f9', version=41), 41, None)
     """
-    if since is None or isinstance(since, Position):
+    if since is None or is_position(since):
         return since
     if is_version(since):
         return since or None

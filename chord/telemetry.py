@@ -9,6 +9,8 @@ import attrs
 
 from chord.clock import Clock
 
+_log = logging.getLogger("chord")
+
 
 @attrs.frozen(kw_only=True)
 class Event:
@@ -64,7 +66,10 @@ class Span:
             duration=self._clock.monotonic() - self._started,
             size=self.size,
         )
-        self._telemetry.record(event)
+        try:
+            self._telemetry.record(event)
+        except Exception:  # what was done is done, whoever fails to take note of it
+            _log.exception("telemetry failed on %r", event)
 
 
 class LogTelemetry:

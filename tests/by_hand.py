@@ -119,7 +119,7 @@ class ByHand:
     ) -> Stored | None:
         return await self._pass(
             "load",
-            context_id,
+            (context_id, after),
             lambda: self._inner.load(
                 context_id,
                 after=after,

@@ -60,12 +60,12 @@ EXAMPLES: list[tuple[ChordError, str, dict[str, Any]]] = [
     (ContextNotFound("room:1"), "no context 'room:1'", {"context_id": "room:1"}),
     (
         VersionConflict("room:1", 3, AT),
-        "'room:1' is at k3f9:41, not at 3",
+        "'room:1' is at k3f9:41, where 3 was expected",
         {"context_id": "room:1", "expected": 3, "actual": AT},
     ),
     (
         VersionConflict("room:1", AT, None),
-        "'room:1' is at None, not at k3f9:41",
+        "there is no 'room:1', where k3f9:41 was expected",
         {"context_id": "room:1", "expected": AT, "actual": None},
     ),
     (

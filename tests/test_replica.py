@@ -101,7 +101,24 @@ def test_the_full_state_of_another_life_is_taken_at_any_version(
     assert replica.position == at(version, "other")
 
 
-@pytest.mark.parametrize("position", [at(5), at(6), at(1, "other")])
+def test_the_end_of_another_life_asks_for_a_sync(replica: Replica) -> None:
+    assert replica.receive(ContextDeleted(at(1, "other"))) == "gap"
+    assert replica.needs_sync
+    assert replica.position == at(5)
+
+
+def test_what_is_told_to_forget_knows_nothing(replica: Replica) -> None:
+    replica.forget()
+    assert (replica.state, replica.position, replica.deleted) == (None, None, True)
+    assert not replica.needs_sync
+
+
+def test_what_is_no_reply_is_refused(replica: Replica) -> None:
+    with pytest.raises(TypeError, match="takes replies"):
+        replica.receive(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("position", [at(5), at(6)])
 def test_a_deleted_context_has_no_state(replica: Replica, position: Position) -> None:
     assert replica.receive(ContextDeleted(position)) == "deleted"
     assert (replica.state, replica.position, replica.deleted) == (None, None, True)

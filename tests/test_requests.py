@@ -15,10 +15,10 @@ from chord.requests import (
     Transform,
     Update,
     check_context_id,
-    check_expected,
     check_op_id,
     check_timeout,
     op_id_of,
+    read_expected,
 )
 from chord.state import take_in
 
@@ -52,15 +52,15 @@ def test_an_op_id_may_be_left_out() -> None:
     check_op_id(None)
 
 
-@pytest.mark.parametrize("value", [None, 0, 5, 2**70, Position("k", 5)])
+@pytest.mark.parametrize("value", [None, 0, 5, 2**70, Position("k", 5), "k:5"])
 def test_a_context_is_expected_at_a_position_or_version(value: Any) -> None:
-    check_expected(value)
+    read_expected(value)
 
 
-@pytest.mark.parametrize("value", [-1, True, False, 5.0, "5", "k:5", b"5", [], ("k", 5)])
+@pytest.mark.parametrize("value", [-1, True, False, 5.0, "5", "k:", b"5", [], ("k", 5)])
 def test_nothing_else_can_be_expected(value: Any) -> None:
     with pytest.raises(InvalidArgument, match="expected must be"):
-        check_expected(value)
+        read_expected(value)
 
 
 @pytest.mark.parametrize("value", [None, 0, 0.0, 1, 2.5, float("inf")])

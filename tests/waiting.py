@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from chord.clock import ManualClock
@@ -43,7 +44,24 @@ async def while_time_runs(clock: ManualClock, call: Coroutine[Any, Any, T]) -> T
     return await task
 
 
-async def outcome_of(call: Awaitable[T]) -> T | BaseException:
+@asynccontextmanager
+async def running(clock: ManualClock) -> AsyncIterator[None]:
+    """Let the clock run meanwhile: what waits for it goes on."""
+    task = asyncio.create_task(_run(clock))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _run(clock: ManualClock) -> None:
+    while True:
+        clock.advance(STEP)
+        await asyncio.sleep(0)
+
+
+async def outcome_of(call: Awaitable[T]) -> T | Exception:
     """What a call returns, or what it raises."""
     try:
         return await call

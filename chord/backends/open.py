@@ -23,8 +23,8 @@ async def open_backend(url: str, settings: Settings | None = None) -> AsyncItera
     """Open the store that `url` names, and close it at the end.
 
     ``memory://`` . ``sqlite:///relative.db`` . ``sqlite:////absolute.db`` . ``sqlite://`` (in
-    memory) . ``redis://host:6379/0`` . ``rediss://`` . ``unix://`` . and the schemes that
-    third parties registered. Raises `ConfigurationError` and `BackendUnavailable`.
+    memory) . ``redis://host:6379/0`` . ``rediss://`` . ``unix://`` . ``valkey://`` . and the
+    schemes that third parties registered. Raises `ConfigurationError` and `BackendUnavailable`.
     """
     backend = make_backend(url, settings or Settings())
     await backend.open()
@@ -37,7 +37,10 @@ async def open_backend(url: str, settings: Settings | None = None) -> AsyncItera
 
 def make_backend(url: str, settings: Settings) -> Backend:
     """Make the backend that `url` names, without opening it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"not a URL: {error}") from None
     make = _MAKERS.get(parts.scheme) or _find_third_party(parts.scheme)
     if make is None:
         known = ", ".join(f"{scheme}://" for scheme in sorted(_MAKERS))
@@ -68,8 +71,14 @@ def _make_sqlite(url: str, settings: Settings) -> Backend:
     if parts.netloc:
         raise ConfigurationError(f"sqlite:/// has three slashes, or four, not {url!r}")
     path = unquote(parts.path.removeprefix("/")) or ":memory:"
-    options = _read_options(parts, {"synchronous": str.upper, "busy_timeout": float})
+    options = _read_options(parts, {"synchronous": _read_synchronous, "busy_timeout": float})
     return SqliteBackend(path, namespace=settings.namespace, clock=settings.clock, **options)
+
+
+def _read_synchronous(text: str) -> str:
+    if text.upper() not in ("NORMAL", "FULL"):
+        raise ValueError
+    return text.upper()
 
 
 def _make_redis(url: str, settings: Settings) -> Backend:
@@ -81,6 +90,8 @@ def _make_redis(url: str, settings: Settings) -> Backend:
         raise ConfigurationError(
             "redis:// needs the redis package: pip install 'chord-sync[redis]'"
         ) from error
+    if url.startswith("valkey"):  # one protocol
+        url = "redis" + url.removeprefix("valkey")
     return RedisBackend(url, namespace=settings.namespace)
 
 
@@ -92,7 +103,7 @@ def _read_options(parts: SplitResult, known: dict[str, Callable[[str], Any]]) ->
         try:
             options[name] = known[name](text)
         except ValueError:
-            raise ConfigurationError(f"option {name} cannot be {text!r}") from None
+            raise ConfigurationError(f"{name} cannot be {text!r}") from None
     return options
 
 
@@ -102,4 +113,6 @@ _MAKERS: Final[dict[str, Callable[[str, Settings], Backend]]] = {
     "redis": _make_redis,
     "rediss": _make_redis,
     "unix": _make_redis,
+    "valkey": _make_redis,
+    "valkeys": _make_redis,
 }

@@ -64,10 +64,20 @@ def apply_to_value(old: Any, change: Any, owner: object | None = None) -> Any:
     if kind is Spliced:
         if not isinstance(old, list) or len(old) != change.start + len(change.removed):
             raise DeltaMismatch((), "spliced, but it is not a list of that length")
-        return join(old, change.start, change.inserted)
+        return _splice(old, change, owner)
     if not isinstance(change, dict) or not isinstance(old, dict):
         raise DeltaMismatch((), f"changed inside, but it is a {type(old).__name__}")
     return apply(old, change, owner=owner)
+
+
+def _splice(old: list[Any], change: Spliced, owner: object | None) -> StateList:
+    if owner is not None and type(old) is StateList and old._owner is owner:
+        list.__setitem__(old, slice(change.start, None), change.inserted)
+        old._rich = old._rich or is_rich(change.inserted)
+        return old
+    joined = join(old, change.start, change.inserted)
+    joined._owner = owner
+    return joined
 
 
 def _unshare(value: Any, owner: object | None) -> Any:

@@ -21,6 +21,8 @@ _FORMATTERS: Final[dict[str, Callable[[], Formatter]]] = {
 def find_formatter(formatter: str | Formatter) -> Formatter:
     """Return the formatter of that name, or the application's own; else `ConfigurationError`."""
     if not isinstance(formatter, str):
+        if not hasattr(formatter, "format"):
+            raise ConfigurationError(f"a formatter has a method format(delta), not {formatter!r}")
         return formatter
     if formatter not in _FORMATTERS:
         names = ", ".join(sorted(_FORMATTERS))

@@ -1,7 +1,6 @@
-"""What tests of an application, or of a backend, are made with. Needs the extra `testing`."""
+"""What tests of an application are made with; for those of a backend see `contract`."""
 
 from chord.clock import ManualClock
-from chord.testing.contract import BackendContract
 from chord.testing.faulty import FaultyBackend
 
-__all__ = ["BackendContract", "FaultyBackend", "ManualClock"]
+__all__ = ["FaultyBackend", "ManualClock"]

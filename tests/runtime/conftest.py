@@ -19,6 +19,7 @@ from tests.runtime.stage import Connect, MakeRuntime, Runtime, Stage
 from tests.servers import namespace as namespace
 from tests.servers import redis_server as redis_server
 from tests.servers import valkey_server as valkey_server
+from tests.waiting import running
 
 RUNTIMES = [pytest.param(StatelessChord, id="stateless")]
 
@@ -94,6 +95,8 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         yield Stage(make_runtime, connect, clock, stack)
+        async with running(clock):
+            await stack.aclose()
 
 
 @pytest.fixture

@@ -47,7 +47,9 @@ class Stage:
     async def open_by_hand(self, **fields: Any) -> tuple[Runtime, ByHand]:
         """Open a runtime on a store that the test can hold up."""
         backend = ByHand(await self.connect())
-        return await self.open_on(backend, **fields), backend
+        chord = await self.open_on(backend, **fields)
+        self._stack.push_async_callback(backend.pass_all)
+        return chord, backend
 
     async def open_on(self, backend: Backend, **fields: Any) -> Runtime:
         chord = await self._stack.enter_async_context(self.make(backend, **fields))

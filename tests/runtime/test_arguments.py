@@ -178,6 +178,7 @@ async def test_a_field_that_there_is_not_is_refused() -> None:
 async def test_format_delta_speaks_the_format_of_the_settings(stage: Stage) -> None:
     flat, patch = await stage.open(), await stage.open(formatter="json-patch")
     commit = await flat.set_context("a", {"n": 1})
+    assert commit.delta is not None
     assert patch.format_delta(commit.delta) == [{"op": "add", "path": "/n", "value": 1}]
     assert flat.format_delta(commit.delta) != patch.format_delta(commit.delta)
 

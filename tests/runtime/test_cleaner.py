@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from chord import BackendUnavailable, Context, InvalidArgument, Report
+from chord import (
+    BackendUnavailable,
+    ChordClosed,
+    ConfigurationError,
+    Context,
+    InvalidArgument,
+    Report,
+)
 from tests.by_hand import ByHand
 from tests.runtime.stage import Runtime, Stage
 from tests.waiting import turn, until
@@ -159,6 +166,14 @@ async def test_it_ends_with_its_runtime(stage: Stage) -> None:
     assert backend.seen == []
 
 
+async def test_it_cannot_be_started_once_its_runtime_is_closed(stage: Stage) -> None:
+    async with stage.make(await stage.connect(), **TTL) as chord:
+        cleaner = chord.cleaner
+    with pytest.raises(ChordClosed):
+        await cleaner.start(interval=10.0)
+    await cleaner.stop()
+
+
 @pytest.mark.parametrize("interval", [0, -1.0, float("nan"), "10"])
 async def test_what_is_no_interval_is_refused(chord: Runtime, interval: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
@@ -177,5 +192,5 @@ async def test_what_is_no_limit_is_refused(chord: Runtime, limit: Any) -> None:
 
 
 async def test_what_is_stopped_cannot_be_updated(chord: Runtime) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(ConfigurationError):
         await chord.cleaner.update(interval=1.0)

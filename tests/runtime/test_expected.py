@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,9 +27,14 @@ async def write(chord: Runtime, how: str, expected: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("how", ["set", "update", "delete"])
-async def test_a_position_that_holds_lets_the_write_pass(chord: Runtime, how: str) -> None:
+@pytest.mark.parametrize("form", [lambda position: position, str], ids=["record", "text"])
+async def test_a_position_that_holds_lets_the_write_pass(
+    chord: Runtime, how: str, form: Callable[[Position], Position | str]
+) -> None:
     commit = await chord.set_context("a", {"n": 1})
-    assert await write(chord, how, commit.position)
+    with pytest.raises(VersionConflict):
+        await write(chord, how, form(Position("another", 1)))
+    assert await write(chord, how, form(commit.position))
 
 
 @pytest.mark.parametrize("how", ["set", "update", "delete"])
@@ -115,7 +121,7 @@ async def test_of_many_who_expect_the_same_one_wins(chord: Runtime) -> None:
     assert (await chord.get_context("a")).position.version == 2
 
 
-@pytest.mark.parametrize("expected", [-1, "e:1", 1.0, True, b"", "0"])
+@pytest.mark.parametrize("expected", [-1, "e", "e:-1", ":1", 1.0, True, b"", "0", [], ("e", 1)])
 @pytest.mark.parametrize("how", ["set", "update", "delete"])
 async def test_what_is_no_expectation_is_refused(chord: Runtime, how: str, expected: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:

@@ -1,0 +1,1 @@
+"""Compare single operations with their floors and peers; one file for each theme."""

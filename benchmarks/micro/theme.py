@@ -1,0 +1,28 @@
+"""Hold what the themes share: how large they measure, and the shape that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
+
+import attrs
+
+from benchmarks.comparison import Comparison
+
+
+@attrs.frozen(kw_only=True)
+class Sizes:
+    """How much of everything: keys of a flat context, deltas of a history, updates at once."""
+
+    keys: int = 100_000
+    deltas: int = 100
+    updates: int = 1000
+
+
+Theme: TypeAlias = Callable[[Sizes], AbstractAsyncContextManager[Sequence[Comparison]]]
+"""What a theme's `open_theme` is: everything that it needs is there until it is left."""
+
+
+class CannotMeasure(Exception):
+    """Something that a theme needs is not on this machine."""

@@ -1,0 +1,21 @@
+"""Hold the context that most benchmarks are about, the scenarios' group chat, and its changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from examples.scenarios import PARTICIPANTS, make_group
+
+
+def build_room() -> dict[str, Any]:
+    """A room of plain values; what two calls return shares no container."""
+    return make_group("1")
+
+
+def write_patches() -> Iterator[dict[str, Any]]:
+    """Endless patches of one field, each of another participant and with a value of its own."""
+    for number in count(1):
+        user = f"user_{number % PARTICIPANTS + 1}"
+        yield {"participants": {user: {"last_seen": str(number)}}}
