@@ -24,7 +24,7 @@ types: $(VENV)/.locked-dev
 	$(BIN)/python -m mypy $(SOURCES)
 
 bench: $(VENV)/.locked-dev redis-server
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks $(or $(ARGS),micro)
 
 demo: $(VENV)/.locked-demo
 	$(BIN)/python -m examples.demo $(ARGS)

@@ -94,6 +94,8 @@ class StatelessChord(Chord):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
         self._closing = False
+        self._scopes: set[anyio.CancelScope] = set()
+        self._stopped = False
         self._contention: Contention
         self._cleaner: PeriodicCleaner
 
@@ -125,7 +127,7 @@ class StatelessChord(Chord):
                 self._settings.clock,
                 self._settings.watch_poll,
             )
-            self._tasks.start_soon(poller.run)
+            self._spawn(poller.run)
         if self._settings.cleanup_interval is not None:
             await self._cleaner.start()
         return self
@@ -144,7 +146,9 @@ class StatelessChord(Chord):
                 await self._contention.drain()
         finally:
             self._fanout.close()
-            self._tasks.cancel_scope.cancel()
+            self._stopped = True
+            for scope in tuple(self._scopes):  # not the group's: that would raise in here, too
+                scope.cancel()
             try:
                 await self._tasks.__aexit__(None, None, None)
             finally:
@@ -413,7 +417,20 @@ class StatelessChord(Chord):
     def _spawn(self, run: Callable[[], Any]) -> None:
         if self._tasks is None:
             raise ChordClosed("the runtime is not open")
-        self._tasks.start_soon(_contain, run)
+        self._tasks.start_soon(self._run, run)
+
+    async def _run(self, run: Callable[[], Any]) -> None:
+        """Run, and let no cancellation but our own end the task group, and so the runtime."""
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                if not self._stopped:
+                    await run()
+            except asyncio.CancelledError:
+                if _is_being_cancelled():
+                    raise
+            finally:
+                self._scopes.discard(scope)
 
     def _span(self, operation: str, context_id: str) -> Span:
         self._check(context_id)
@@ -460,15 +477,6 @@ def _in_context(fn: Callable[[State], State]) -> Callable[[State], State]:
     """Have a function see its caller's context variables: it runs in a task of ours."""
     context = contextvars.copy_context()
     return lambda state: context.run(fn, state)
-
-
-async def _contain(run: Callable[[], Any]) -> None:
-    """Run, and let no cancellation but our own end the task group, and so the runtime."""
-    try:
-        await run()
-    except asyncio.CancelledError:
-        if _is_being_cancelled():
-            raise
 
 
 def _is_being_cancelled() -> bool:

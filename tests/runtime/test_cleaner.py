@@ -194,3 +194,26 @@ async def test_what_is_no_limit_is_refused(chord: Runtime, limit: Any) -> None:
 async def test_what_is_stopped_cannot_be_updated(chord: Runtime) -> None:
     with pytest.raises(ConfigurationError):
         await chord.cleaner.update(interval=1.0)
+    await chord.cleaner.start(interval=1.0)
+    await chord.cleaner.stop()
+    with pytest.raises(ConfigurationError):
+        await chord.cleaner.update(interval=1.0)
+
+
+async def test_a_hook_may_stop_it(stage: Stage) -> None:
+    async def export(context: Context) -> None:
+        await chord.cleaner.stop()
+
+    chord, backend = await stage.open_by_hand(**TTL, exporter=export)
+    await chord.set_context("a", {})
+    await chord.cleaner.start(interval=200.0)
+    assert await count_runs(stage, backend, 200) == 1
+    assert await chord.list_contexts() == []
+    assert await count_runs(stage, backend, 300) == 0
+
+
+async def test_after_its_runtime_it_cannot_be_started(stage: Stage) -> None:
+    async with stage.make(await stage.connect(), **TTL) as chord:
+        cleaner = chord.cleaner
+    with pytest.raises(ChordClosed):
+        await cleaner.start(interval=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,14 @@ async def test_a_store_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(BackendUnavailable):
         async with StatelessChord.open("redis://127.0.0.1:1/0"):
             pytest.fail("opened")
+
+
+async def test_no_signal_is_handled_but_by_the_application(stage: Stage) -> None:
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(each) for each in signals]
+    async with stage.make(await stage.connect()) as chord:
+        await chord.set_context("a", {})
+        assert [signal.getsignal(each) for each in signals] == before
 
 
 async def test_its_repr_tells_where_and_how_it_is(stage: Stage) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chord import InvalidArgument, InvalidContextId, Summary
+from chord import InvalidArgument, InvalidContextId, StatelessChord, Summary
 from tests.runtime.stage import Runtime, Stage
 
 pytestmark = pytest.mark.anyio
@@ -79,9 +80,16 @@ async def test_what_was_deleted_is_not_listed(chord: Runtime) -> None:
     assert await list_ids(chord) == ["a", "c"]
 
 
-async def test_namespaces_do_not_see_each_other(stage: Stage) -> None:
-    backend = await stage.connect()
-    assert await backend.list("", None, 10) == []
+async def test_namespaces_do_not_see_each_other(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    async with (
+        StatelessChord.open(url, namespace="one") as one,
+        StatelessChord.open(url, namespace="two") as two,
+    ):
+        await one.set_context("a", {"n": 1})
+        assert await list_ids(two) == []
+        await two.set_context("a", {"n": 2})
+        assert (await one.get_context("a")).state == {"n": 1}
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "1", None])

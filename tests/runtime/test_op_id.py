@@ -98,14 +98,15 @@ async def test_operations_are_those_of_one_context(chord: Runtime) -> None:
     assert (await chord.get_context("b")).position.version == 1
 
 
-async def test_it_is_remembered_for_op_ttl_seconds(stage: Stage) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["cached", "not-cached"])
+async def test_it_is_remembered_for_op_ttl_seconds(stage: Stage, known: bool) -> None:
     chord = await stage.open(op_ttl=100.0)
     await chord.set_context("a", {"n": 0})
     first = await count(chord)
     stage.clock.advance(99)
     assert (await count(chord)).position == first.position
     stage.clock.advance(2)
-    again = await count(chord)
+    again = await count(chord if known else await stage.open(op_ttl=100.0))
     assert again.position.version == first.position.version + 1
     assert await find_n(chord) == 2
     assert (await count(chord)).position == again.position
@@ -164,6 +165,21 @@ async def test_calls_at_the_same_time_are_one(chord: Runtime) -> None:
     assert len({commit.position for commit in commits}) == 1
     assert all(commit.changed for commit in commits)
     assert await find_n(chord) == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"expected": 1}], ids=["unchanged", "refused"])
+async def test_a_replay_beside_other_writes_is_a_replay(
+    chord: Runtime, options: dict[str, Any]
+) -> None:
+    await chord.set_context("a", {"n": 0})
+    first = await chord.update_context("a", {"n": 5}, op_id="op", **options)
+    again, other = await asyncio.gather(
+        chord.update_context("a", {"n": 5}, op_id="op", **options),
+        chord.update_context("a", {"m": 1}),
+    )
+    assert again.changed
+    assert again.position == first.position
+    assert other.position.version == 3
 
 
 async def test_a_second_call_waits_for_the_first(stage: Stage) -> None:
