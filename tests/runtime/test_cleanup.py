@@ -214,6 +214,22 @@ async def test_one_that_is_written_while_it_is_exported_is_kept(stage: Stage) ->
     assert (await chord.get_context("a")).state == {"id": "a", "n": 1}
 
 
+async def test_one_that_was_written_before_its_export_is_not_exported(stage: Stage) -> None:
+    exported: list[Context] = []
+    chord, backend = await stage.open_by_hand(**TTL, exporter=exported.append)
+    await fill(chord, stage, "a")
+    stage.clock.advance(200)
+    backend.hold("due")
+    cleaning = asyncio.create_task(chord.cleanup())
+    due = await backend.next("due")
+    await due.carry_out()
+    await chord.update_context("a", {"n": 1})
+    backend.hold()
+    due.answer()
+    assert await cleaning == Report(skipped=1)
+    assert exported == []
+
+
 async def test_an_exporter_may_use_the_runtime(stage: Stage) -> None:
     async def export(context: Context) -> None:
         await chord.update_context("archive", {context.context_id: dict(context.state)})

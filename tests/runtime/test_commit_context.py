@@ -106,6 +106,11 @@ async def test_it_is_gone_after_restore(stage: Stage) -> None:
     with pytest.raises(VersionGone):
         _ = commit.context
     assert restored.context.state == {"n": 2}
+    for n in range(3, 6):
+        await chord.update_context("a", {"n": n})
+    with pytest.raises(VersionGone):
+        _ = commit.context
+    assert restored.context.state == {"n": 2}
 
 
 async def test_it_is_gone_once_the_runtime_is_closed(stage: Stage) -> None:

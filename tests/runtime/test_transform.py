@@ -110,18 +110,22 @@ async def test_it_cannot_change_what_it_is_shown(chord: Runtime) -> None:
 
 
 async def test_it_may_keep_what_it_is_shown(chord: Runtime) -> None:
-    await chord.set_context("a", {"people": {"ana": 0}, "log": [0]})
+    await chord.set_context("a", {"people": {"ana": 0}, "log": []})
     kept: list[Any] = []
 
     def keep(state: Any) -> Any:
         kept.append(state)
-        return {"people": {"ana": len(kept)}, "log": Append([len(kept)])}
+        return {"kept": len(kept)}
 
-    calls = [chord.transform_context("a", keep) for _ in range(3)]
-    calls.append(chord.update_context("a", {"people": {"ana": 9}, "log": Append([9])}))
-    await asyncio.gather(*calls)
-    assert [state["people"]["ana"] for state in kept[-3:]] == [0, 1, 2]
-    assert [len(state["log"]) for state in kept[-3:]] == [1, 2, 3]
+    def write(n: int) -> Any:
+        return chord.update_context("a", {"people": {"ana": n}, "log": Append([n])})
+
+    calls = []
+    for n in range(1, 4):
+        calls += [write(n), write(n * 10), chord.transform_context("a", keep)]
+    await asyncio.gather(*calls, write(0))
+    assert [state["people"]["ana"] for state in kept[-3:]] == [10, 20, 30]
+    assert [len(state["log"]) for state in kept[-3:]] == [2, 4, 6]
 
 
 async def test_what_it_is_shown_can_be_put_back(chord: Runtime) -> None:
