@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -14,6 +14,20 @@ from chord.errors import ConfigurationError
 from chord.formatters.base import Formatter
 from chord.hooks import Exporter, Provider
 from chord.telemetry import Telemetry
+
+Durability: TypeAlias = Literal["write-through", "write-behind", "memory"]
+"""What an acknowledgement of a stateful runtime means."""
+
+DURABILITIES: Final = ("write-through", "write-behind", "memory")
+
+SECONDS: Final = (
+    *("context_ttl", "delta_ttl", "op_ttl", "flush_interval", "hibernate_after", "idle_ttl"),
+    *("lease_ttl", "crash_window", "quarantine", "drain_timeout"),
+)
+COUNTS: Final = (
+    *("max_state_bytes", "commit_attempts", "flush_count", "flush_bytes", "mailbox_limit"),
+    *("mailbox_bytes", "max_live_contexts", "crash_limit"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +50,20 @@ class Settings:
     Memory and watching: a stateless runtime remembers the last `cache_size` contexts; changes that
     other processes made are looked for every `watch_poll` seconds.
 
+    Acknowledging, of a stateful runtime: with `durability` ``"write-through"`` once a commit is in
+    the store; ``"write-behind"`` at once, and stored within `flush_interval` seconds, or sooner, at
+    `flush_count` versions or `flush_bytes` of one context; ``"memory"`` at once, and stored when
+    the context leaves memory.
+
+    Actors, of a stateful runtime: no more than `mailbox_limit` requests, of `mailbox_bytes`, wait
+    for one context; beyond that callers ``"wait"`` for room or are refused (``"reject"``), as
+    `mailbox_overflow` says. A context that was not used for `hibernate_after` seconds takes little
+    memory; one that was not used for `idle_ttl`, or longest of more than `max_live_contexts`,
+    leaves it. One owner writes a context at a time: its lease lasts `lease_ttl` seconds, and
+    `address` is what others are told of where to find it. A context that crashes `crash_limit`
+    times within `crash_window` seconds is refused for `quarantine` seconds. A runtime that closes
+    gives up after `drain_timeout`.
+
     Ports and hooks: `clock`, `codec`, `telemetry`, `formatter` (``"flat"``, ``"json-patch"``,
     ``"merge-patch"`` or your own), `exporter`, `provider`.
     """
@@ -53,6 +81,22 @@ class Settings:
     commit_attempts: int = 32
     cache_size: int = 1024
     watch_poll: float | None = 1.0
+    durability: Durability = "write-through"
+    flush_interval: float = 1.0
+    flush_count: int = 1000
+    flush_bytes: int = 1024 * 1024
+    mailbox_limit: int = 10_000
+    mailbox_bytes: int = 16 * 1024 * 1024
+    mailbox_overflow: Literal["wait", "reject"] = "wait"
+    hibernate_after: float = 30.0
+    idle_ttl: float = 300.0
+    max_live_contexts: int = 10_000
+    lease_ttl: float = 10.0
+    address: str = ""
+    crash_limit: int = 5
+    crash_window: float = 60.0
+    quarantine: float = 30.0
+    drain_timeout: float = 30.0
     clock: Clock = attrs.field(factory=SystemClock)
     codec: Codec = attrs.field(factory=MsgspecCodec)
     telemetry: Telemetry | None = None
@@ -66,17 +110,21 @@ class Settings:
             "1 to 64 of A-Z, a-z, 0-9, _ and -",
             lambda name: bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name)),
         )
-        for name in ("context_ttl", "delta_ttl", "op_ttl"):
+        for name in SECONDS:
             self._require(name, "positive", lambda value: value > 0)
         for name in ("cleanup_interval", "watch_poll"):
             self._require(name, "positive or None", lambda value: value is None or value > 0)
         for name in ("delta_threshold", "snapshot_every", "cache_size"):
             self._require(name, "an int, 0 or more", lambda value: _is_int(value) and value >= 0)
-        for name in ("max_state_bytes", "commit_attempts"):
+        for name in COUNTS:
             self._require(name, "an int, 1 or more", lambda value: _is_int(value) and value >= 1)
         self._require(
             "max_depth", "an int, 1 to 200", lambda value: _is_int(value) and 1 <= value <= 200
         )
+        self._require("durability", f"one of {DURABILITIES}", DURABILITIES.__contains__)
+        self._require("mailbox_overflow", "'wait' or 'reject'", ("wait", "reject").__contains__)
+        self._require("address", "a str", lambda value: isinstance(value, str))
+        self._require("hibernate_after", "at most idle_ttl", lambda value: value <= self.idle_ttl)
         self._require("clock", "a Clock", lambda clock: hasattr(clock, "call_at"))
         self._require("codec", "a Codec", lambda codec: hasattr(codec, "encode_state"))
 

@@ -211,11 +211,11 @@ class Contention:
             return found.live, jobs
         open_jobs: list[Job] = []
         for job in jobs:
-            position = found.operations.get(op_id_of(job.request) or "")
-            if position is None:
+            operation = found.operations.get(op_id_of(job.request) or "")
+            if operation is None:
                 open_jobs.append(job)
             else:
-                job.answer(_replay(found.live, position))
+                job.answer(_replay(found.live, operation.position))
         return found.live, open_jobs
 
     async def _load_head(self, context_id: str) -> Live | None:

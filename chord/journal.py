@@ -126,10 +126,8 @@ class Journal:
         delta = birth.delta
         begins = draft.base is None or draft.base.position.epoch != delta.epoch
         first = begins and len(draft.births) == 1
-        changes = b"" if first else self._codec.encode_changes(delta.changes)
-        if len(changes) > self._settings.max_state_bytes:  # old values count in them, too
-            assert draft.state is not None
-            self._check_size(len(self._codec.encode_state(draft.state)))
+        assert draft.state is not None
+        changes = b"" if first else self.encode(delta, draft.state)
         entry = Entry(
             version=delta.version,
             commit_id=commit_id,
@@ -163,9 +161,7 @@ class Journal:
             return None
         if not self._snapshot_is_due(draft, written):
             return None
-        data = self._codec.encode_state(draft.state)
-        self._check_size(len(data))
-        return Snapshot(draft.position.version, data)
+        return self.take_snapshot(draft.state, draft.position.version)
 
     def _snapshot_is_due(self, draft: Draft, written: Sequence[Written]) -> bool:
         base, position = draft.base, draft.position
@@ -173,10 +169,27 @@ class Journal:
         if base is None or base.position.epoch != position.epoch:
             return True
         log_bytes = base.log_bytes + sum(len(each.entry.changes) for each in written)
-        if base.snapshot_bytes + log_bytes > self._settings.max_state_bytes:
-            return True
         behind = position.version - base.snapshot_version
-        return log_bytes > base.snapshot_bytes and behind >= self._settings.snapshot_every
+        return self.outweighs(log_bytes, base.snapshot_bytes, behind)
+
+    def outweighs(self, log_bytes: int, snapshot_bytes: int, behind: int) -> bool:
+        """Whether a snapshot is due: the last one has that many versions of log behind it."""
+        if snapshot_bytes + log_bytes > self._settings.max_state_bytes:
+            return True
+        return log_bytes > snapshot_bytes and behind >= self._settings.snapshot_every
+
+    def encode(self, delta: Delta, state: StateDict) -> bytes:
+        """Encode a delta that led to `state`. Raises `InvalidState` if that is too large."""
+        changes = self._codec.encode_changes(delta.changes)
+        if len(changes) > self._settings.max_state_bytes:  # old values count in them, too
+            self.take_snapshot(state, delta.version)
+        return changes
+
+    def take_snapshot(self, state: StateDict, version: int) -> Snapshot:
+        """Encode a state. Raises `InvalidState` if it is too large. O(size of the state)."""
+        data = self._codec.encode_state(state)
+        self._check_size(len(data))
+        return Snapshot(version, data)
 
     def _check_size(self, size: int) -> None:
         limit = self._settings.max_state_bytes

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-import attrs
+import msgspec
 
 
-@attrs.frozen
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A point in a context's history: the `epoch` names one life, `version` counts its changes.
 
     Versions of different epochs cannot be compared. As text: ``epoch:version``.

@@ -1,4 +1,8 @@
-"""Hold the records: what callers are given, and what passes to and from a store. No behaviour."""
+"""Hold the records: what callers are given, and what passes to and from a store. No behaviour.
+
+Those that are made for each operation are `msgspec.Struct`s, for the reason that is given in
+`chord.changes`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import attrs
+import msgspec
 
 from chord.changes import Changes
 from chord.errors import VersionGone
@@ -14,8 +19,7 @@ from chord.position import Position
 # -- what callers are given ----------------------------------------------------------------------
 
 
-@attrs.frozen(kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A container of state with an identity, at one position. `state` is read-only."""
 
     context_id: str
@@ -24,8 +28,7 @@ class Context:
     updated_at: float
 
 
-@attrs.frozen(kw_only=True)
-class Delta:
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
     """What changed after `from_version`, up to and including `version`, of the life `epoch`."""
 
     context_id: str
@@ -53,8 +56,7 @@ class Rememberer(Protocol):
         """Return the context as it was; raise `VersionGone` when that is no longer in memory."""
 
 
-@attrs.frozen(kw_only=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What a write came to.
 
     `delta` is None where nothing `changed`, and for a repeated operation whose delta is no longer
@@ -65,9 +67,9 @@ class Commit:
     delta: Delta | None
     changed: bool
     durable: bool
-    _context_id: str = attrs.field(repr=False, eq=False)
-    _updated_at: float = attrs.field(repr=False, eq=False)
-    _runtime: Callable[[], Rememberer | None] = attrs.field(repr=False, eq=False)
+    _context_id: str
+    _updated_at: float
+    _runtime: Callable[[], Rememberer | None]
 
     @property
     def context(self) -> Context:
@@ -81,26 +83,41 @@ class Commit:
             raise VersionGone(self._context_id, self.position)
         return runtime.recall(self._context_id, self.position, self._updated_at)
 
+    def _says(self) -> tuple[Position, Delta | None, bool, bool]:
+        return self.position, self.delta, self.changed, self.durable
+
+    def __eq__(self, other: object) -> bool:
+        return self._says() == other._says() if isinstance(other, Commit) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.position, self.changed, self.durable))
+
+    def __repr__(self) -> str:
+        names = ("position", "delta", "changed", "durable")
+        return f"Commit({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    def __copy__(self) -> Commit:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: object) -> Commit:
+        return _revive_commit(self._says(), self._context_id, self._updated_at)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive_commit, (
-            (self.position, self.delta, self.changed, self.durable),
-            (self._context_id, self._updated_at),
-        )
+        return _revive_commit, (self._says(), self._context_id, self._updated_at)
 
 
 def _revive_commit(
-    public: tuple[Position, Delta | None, bool, bool], private: tuple[str, float]
+    says: tuple[Position, Delta | None, bool, bool], context_id: str, updated_at: float
 ) -> Commit:
-    position, delta, changed, durable = public
-    context_id, updated_at = private
+    position, delta, changed, durable = says
     return Commit(
         position=position,
         delta=delta,
         changed=changed,
         durable=durable,
-        context_id=context_id,
-        updated_at=updated_at,
-        runtime=_nobody,
+        _context_id=context_id,
+        _updated_at=updated_at,
+        _runtime=_nobody,
     )
 
 
@@ -113,8 +130,7 @@ Reason: TypeAlias = Literal["requested", "epoch-changed", "ahead", "compacted", 
 the server, the deltas it lacks are not served any more, or they are larger than the state."""
 
 
-@attrs.frozen
-class FullContext:
+class FullContext(msgspec.Struct, frozen=True):
     """A reply: the whole context, and why."""
 
     context: Context
@@ -125,8 +141,7 @@ class FullContext:
         return self.context.position
 
 
-@attrs.frozen
-class DeltaUpdate:
+class DeltaUpdate(msgspec.Struct, frozen=True):
     """A reply: one delta from what the client knows to now."""
 
     delta: Delta
@@ -136,15 +151,13 @@ class DeltaUpdate:
         return self.delta.position
 
 
-@attrs.frozen
-class NoChange:
+class NoChange(msgspec.Struct, frozen=True):
     """A reply: the client knows the latest."""
 
     position: Position
 
 
-@attrs.frozen
-class ContextDeleted:
+class ContextDeleted(msgspec.Struct, frozen=True):
     """A watcher's last reply: the context is gone; `position` was its last."""
 
     position: Position
@@ -185,8 +198,7 @@ class Fence:
     term: int
 
 
-@attrs.frozen(kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One version in a context's log; `changes` is encoded, and empty where an epoch begins."""
 
     version: int
@@ -204,6 +216,13 @@ class Snapshot:
     state: bytes
 
 
+class Operation(msgspec.Struct, frozen=True):
+    """What a store remembers of an op id: the position it came to, and its entry's `updated_at`."""
+
+    position: Position
+    at: float
+
+
 @attrs.frozen(kw_only=True)
 class Batch:
     """One atomic act on one context: from the position `expect` to `position`.
@@ -213,6 +232,10 @@ class Batch:
     and with `forget_operations` the old operation ids. Log entries of versions up to `trim_to` are
     dropped, which the snapshot must cover, and op ids from before `forget_before`. `fence` is
     checked in the same act, which prolongs the lease to `lease_ttl` seconds.
+
+    `entries` are all versions behind `expect`. A writer that continues the epoch, but has only the
+    newest of them, may leave the others out: with a `snapshot`, and a `trim_to` of the last version
+    left out, or more. The whole old log goes then, so that there is no hole in what is stored.
     """
 
     context_id: str
@@ -236,7 +259,7 @@ class Stored:
     start after. Entries reach back behind the snapshot as far as the log does. `floor` is the
     version at which the epoch began: nothing up to it is served as a delta. `unclean`: a runtime
     that may have shown more than is stored did not end cleanly. `operations`: the asked-for op ids
-    that are known, with the position each came to.
+    that are known, with the position each came to, and when.
     """
 
     context_id: str
@@ -245,7 +268,7 @@ class Stored:
     floor: int
     snapshot: Snapshot | None
     entries: tuple[Entry, ...]
-    operations: Mapping[str, Position]
+    operations: Mapping[str, Operation]
     unclean: bool = False
 
 

@@ -11,15 +11,15 @@ from chord.backends.base import Backend
 from chord.journal import Journal
 from chord.live import Live
 from chord.position import Position
-from chord.records import Stored
+from chord.records import Operation, Stored
 
 
 @attrs.frozen
 class Found:
-    """A context as the store has it, and the positions of the op ids that were asked for."""
+    """A context as the store has it, and what it knows of the op ids that were asked for."""
 
     live: Live | None
-    operations: Mapping[str, Position]
+    operations: Mapping[str, Operation]
 
 
 class Shelf:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-import attrs
 import msgspec
 
 from chord.changes import Added, Changes
@@ -18,8 +17,7 @@ from chord.requests import Delete, Expected, Request, Restore, Set, Transform, U
 from chord.state import StateDict, Tree
 
 
-@attrs.frozen
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """Where a context is: its state and its position, both None where there is no context.
 
     `owner` may be written for in place (see `chord.state`). With `ended` the epoch is not to be

@@ -22,7 +22,7 @@ MAX_TURN: Final = 1000
 class Answer(msgspec.Struct, frozen=True):
     """What became of a request. `position` is None where there is no context, before and after.
 
-    `size` counts the bytes that were logged for it.
+    `size` counts the bytes that were logged for it. `durable` tells whether it is in the store.
     """
 
     position: Position | None
@@ -30,6 +30,7 @@ class Answer(msgspec.Struct, frozen=True):
     changed: bool
     updated_at: float
     size: int = 0
+    durable: bool = True
 
 
 class Pending:

@@ -144,13 +144,25 @@ class ByHand:
         return await self._pass("trim", before, lambda: self._inner.trim(before, limit))
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
         return await self._pass(
             "acquire",
             context_id,
             lambda: self._inner.acquire(
-                context_id, owner, ttl=ttl, address=address, fresh_epoch=fresh_epoch
+                context_id,
+                owner,
+                ttl=ttl,
+                address=address,
+                fresh_epoch=fresh_epoch,
+                operations_since=operations_since,
             ),
         )
 

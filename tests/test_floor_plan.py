@@ -63,6 +63,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.journal",
         "chord.shelf",
         "chord.crew",
+        "chord.lifetime",
+        "chord.intake",
         "chord.turns",
         "chord.contention",
         "chord.fanout",
@@ -70,7 +72,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.cleanup",
         "chord.archive",
     ),
-    (  # 4: the facade that goes straight to the store
+    (  # 4: what the facades share, and the one that goes straight to the store
+        "chord.facade",
         "chord.stateless",
     ),
     (  # 5: actors
@@ -317,6 +320,8 @@ def test_a_module_has_one_place() -> None:
         ("chord.stateless", "from chord.backends.open import open_backend"),
         ("chord.cli", "from chord.web.asgi import serve"),
         ("chord.testing.contract", "from chord.testing.faults import Fault"),
+        ("chord.stateless", "from chord.facade import Facade"),
+        ("actors.stateful", "from chord.facade import Facade"),
         ("actors.stateful", "from chord.stateless import StatelessChord"),
         ("chord.clock", "import asyncio"),
     ],
@@ -342,6 +347,7 @@ def test_an_import_down_the_plan_is_allowed(module: str, line: str) -> None:
         ("chord.state", "from chord.state import thaw", "above"),
         ("chord.state", "from chord.clock import Clock", "above"),
         ("chord.state", "from chord import StatelessChord", "defining module"),
+        ("chord.facade", "from chord.stateless import StatelessChord", "above"),
         ("chord.stateless", "import chord.backends.redis", "defining module"),
         ("chord.state", "from chord.nowhere import thing", "not in the floor plan"),
         ("chord.nowhere", "", "is not in the floor plan"),
@@ -355,6 +361,7 @@ def test_an_import_down_the_plan_is_allowed(module: str, line: str) -> None:
         ("chord.formatters.flat", "from chord.backends.memory import MemoryBackend", "sibling"),
         ("chord.formatters.merge_patch", "from chord.formatters import flat", "sibling"),
         ("chord.cli", "from chord.stateless import StatelessChord", "roof"),
+        ("chord.cli", "from chord.facade import Facade", "roof"),
         ("chord.web.wire", "from chord.client import connect", "above"),
         ("chord.stateless", "from redis.asyncio import Redis", "driver"),
         ("chord.sync", "import time", "pure"),

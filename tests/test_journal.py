@@ -6,6 +6,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chord.changes import Added, Append, Modified
 from chord.delta import diff, equal
@@ -29,7 +30,7 @@ def check_same(read: Live, live: Live) -> None:
         told, known = read.history.since(version), live.history.since(version)
         assert told is not None
         assert known is not None
-        assert attrs.evolve(told, changes={}) == attrs.evolve(known, changes={})
+        assert replace(told, changes={}) == replace(known, changes={})
         assert equal(told.changes, known.changes)
         assert read.history.size_since(version) == live.history.size_since(version)
 
@@ -274,7 +275,7 @@ def without(version: int, stored: Stored = STORED) -> Stored:
 
 def damaged(version: int, changes: bytes, stored: Stored = STORED) -> Stored:
     entries = tuple(
-        attrs.evolve(entry, changes=changes) if entry.version == version else entry
+        replace(entry, changes=changes) if entry.version == version else entry
         for entry in stored.entries
     )
     return attrs.evolve(stored, entries=entries)

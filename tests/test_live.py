@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chord.changes import REMOVE, Append, Increment
 from chord.delta import diff, equal
@@ -86,7 +86,7 @@ def test_a_recalled_version_has_the_time_at_which_it_was_made() -> None:
     draft = Draft("room:1", live_of({"n": 1}))
     live = live_of({"n": 2}, 6, history=History(5))
     live.history.append(take(draft, put({"n": 2})).delta, 10)
-    assert live.recall(Position("k", 5), 77.0, 1) == attrs.evolve(
+    assert live.recall(Position("k", 5), 77.0, 1) == replace(
         context_of({"n": 1}, 5), updated_at=77.0
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +41,7 @@ def test_it_is_equal_and_hashed_by_both_parts() -> None:
 
 
 def test_it_cannot_be_changed() -> None:
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Position("a", 1).version = 2  # type: ignore[misc]
 
 

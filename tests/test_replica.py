@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chord.changes import Added, Modified, Removed
 from chord.delta import equal
@@ -25,7 +25,7 @@ def full(version: int, epoch: str = "k", reason: Any = "requested") -> FullConte
 
 def update(start: int, end: int, epoch: str = "k") -> DeltaUpdate:
     delta = delta_of({"n": Modified(start, end)}, end, epoch=epoch)
-    return DeltaUpdate(attrs.evolve(delta, from_version=start))
+    return DeltaUpdate(replace(delta, from_version=start))
 
 
 def at(version: int, epoch: str = "k") -> Position:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from chord.backends.memory import MemoryBackend
 from chord.errors import CorruptData
@@ -143,7 +143,7 @@ async def test_one_that_the_store_lost_a_part_of_is_not_continued(room: Room) ->
     restored = await load(room.shelf())
     await room.scribe.update("a", 2)
     ahead = await load(shelf)
-    ahead.position = attrs.evolve(ahead.position, version=3)
+    ahead.position = replace(ahead.position, version=3)
     live = await load(shelf)
     assert (live.ended, live.position.version) == (True, 2)
     assert not restored.ended

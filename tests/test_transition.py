@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
+from msgspec import structs
 
 from chord.changes import REMOVE, Added, Append, Increment, Modified, Spliced
 from chord.delta import diff, equal
@@ -164,7 +164,7 @@ def test_many_patches_are_one_version() -> None:
 )
 def test_what_changes_nothing_is_no_version(request_: Request) -> None:
     assert run(HERE, request_) == Unchanged(AT)
-    assert run(attrs.evolve(HERE, ended=True), request_) == Unchanged(AT)
+    assert run(structs.replace(HERE, ended=True), request_) == Unchanged(AT)
 
 
 def test_a_delete_tells_the_last_position() -> None:
@@ -205,7 +205,7 @@ def test_a_conflict_is_found_before_a_bad_operator() -> None:
 
 @pytest.mark.parametrize("request_", [put({"n": 2}), replace({"n": 2, "log": ["a"]})])
 def test_past_its_end_an_epoch_is_followed_by_another_at_the_same_count(request_: Request) -> None:
-    outcome = born(attrs.evolve(HERE, ended=True), request_)
+    outcome = born(structs.replace(HERE, ended=True), request_)
     assert outcome.delta == delta({"n": Modified(1, 2)}, 6, "fresh")
 
 

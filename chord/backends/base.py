@@ -65,6 +65,9 @@ class Backend(Protocol):
         4. Head, entries, operation ids and snapshot are written, the log is trimmed. Op ids from
            before `forget_before`, and beyond the newest `MAX_OPERATIONS`, are forgotten.
 
+        A batch that continues the epoch may leave versions out (`Batch` says how): the old log goes
+        in the same act, the floor and the op ids stay.
+
         Calls made at the same time may share a transaction or a round trip; one that is refused
         does not hurt the others. Raises `ValueError` for a batch that contradicts itself.
         """
@@ -89,7 +92,14 @@ class Backend(Protocol):
         """
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
         """Take the lease for `ttl` seconds, and load the context, in one act.
 
@@ -98,7 +108,8 @@ class Backend(Protocol):
         context is marked open (unclean, should the lease ever lapse) in this act; and if it was so
         marked before, the epoch becomes `fresh_epoch`: the version stays, the floor becomes that
         version. `fresh_epoch=None` leaves the mark alone, and what is granted tells by `unclean`
-        whether there is one. All op ids are loaded.
+        whether there is one. Snapshot, log and all op ids are loaded, but those from before
+        `operations_since` are not told.
         """
 
     async def renew(self, fences: Mapping[str, Fence], ttl: float) -> set[str]:
@@ -136,7 +147,10 @@ def _find_problem(batch: Batch) -> str | None:
         return f"the snapshot's version {batch.snapshot.version} is not among the entries'"
     if batch.expect is None or batch.expect.epoch != batch.position.epoch:
         return None if batch.snapshot else "a new epoch without a snapshot"
-    if batch.expect.version != versions[0] - 1:
+    left_out = versions[0] - 1
+    if batch.expect.version == left_out:
+        return None
+    if batch.expect.version > left_out or not batch.snapshot or batch.trim_to < left_out:
         return f"entries begin at {versions[0]}, after {batch.expect.version}"
     return None
 

@@ -5,8 +5,10 @@ It keeps bytes like the others. Each act is one step without `await`, so nothing
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -23,7 +25,16 @@ from chord.errors import (
 )
 from chord.expiry import Expiry
 from chord.position import Position
-from chord.records import Batch, Entry, Fence, Grant, Snapshot, Stored, Summary
+from chord.records import (
+    Batch,
+    Entry,
+    Fence,
+    Grant,
+    Operation,
+    Snapshot,
+    Stored,
+    Summary,
+)
 
 ADDRESS: Final = "memory://"
 
@@ -82,7 +93,14 @@ class MemoryBackend:
         self._file(slot)
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
         self._check_open()
         slot = self._slots.get(context_id) or _Slot(context_id)
@@ -94,7 +112,7 @@ class MemoryBackend:
         if fresh_epoch is not None:
             slot.mark(fresh_epoch)
         self._file(slot)
-        known = slot.operations.find(None, 0.0)
+        known = slot.operations.find(None, operations_since)
         return Grant(fence, slot.read(None, known, unclean=slot.marked and fresh_epoch is None))
 
     async def renew(self, fences: Mapping[str, Fence], ttl: float) -> set[str]:
@@ -201,20 +219,19 @@ class _Operations:
     __slots__ = ("_ages", "_known")
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, Position]] = {}
+        self._known: dict[str, Operation] = {}
         self._ages: SortedList[tuple[float, int, str]] = SortedList()
 
-    def find(self, wanted: Collection[str] | None, since: float) -> dict[str, Position]:
+    def find(self, wanted: Collection[str] | None, since: float) -> dict[str, Operation]:
         ids = self._known.keys() if wanted is None else self._known.keys() & set(wanted)
-        found = ((op_id, *self._known[op_id]) for op_id in ids)
-        return {op_id: position for op_id, at, position in found if at >= since}
+        return {op_id: self._known[op_id] for op_id in ids if self.knows(op_id, since)}
 
     def knows(self, op_id: str, since: float) -> bool:
-        return op_id in self._known and self._known[op_id][0] >= since
+        return op_id in self._known and self._known[op_id].at >= since
 
-    def add(self, op_id: str, at: float, position: Position) -> None:
-        self._known[op_id] = (at, position)
-        self._ages.add((at, position.version, op_id))
+    def add(self, op_id: str, operation: Operation) -> None:
+        self._known[op_id] = operation
+        self._ages.add((operation.at, operation.position.version, op_id))
 
     def forget(self, before: float) -> None:
         while self._ages and self._ages[0][0] < before:
@@ -313,7 +330,7 @@ class _Slot:
         for entry in batch.entries:
             if entry.op_id and batch.position:
                 position = Position(batch.position.epoch, entry.version)
-                self.operations.add(entry.op_id, entry.updated_at, position)
+                self.operations.add(entry.op_id, Operation(position, entry.updated_at))
         self.operations.limit(MAX_OPERATIONS)
 
     # -- the log -------------------------------------------------------------------------------
@@ -333,13 +350,12 @@ class _Slot:
 
     def _drop_to(self, version: int) -> None:
         covered = min(version, self.snapshot.version) if self.snapshot else 0
-        if self.log and self.log[0].version <= covered:
-            del self.log[: covered - self.log[0].version + 1]
+        del self.log[: bisect.bisect_right(self.log, covered, key=attrgetter("version"))]
 
     # -- reading -------------------------------------------------------------------------------
 
     def read(
-        self, after: Position | None, operations: Mapping[str, Position], *, unclean: bool
+        self, after: Position | None, operations: Mapping[str, Operation], *, unclean: bool
     ) -> Stored | None:
         if self.position is None:
             return None

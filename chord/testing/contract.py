@@ -30,6 +30,7 @@ Fixtures to override:
 from __future__ import annotations
 
 from chord.testing.contract_commit import CommitContract
+from chord.testing.contract_gap import GapContract
 from chord.testing.contract_index import IndexContract
 from chord.testing.contract_lease import LeaseContract
 from chord.testing.contract_lifecycle import LifecycleContract
@@ -38,6 +39,12 @@ from chord.testing.contract_mark import MarkContract
 
 
 class BackendContract(
-    CommitContract, LogContract, LeaseContract, MarkContract, IndexContract, LifecycleContract
+    CommitContract,
+    LogContract,
+    GapContract,
+    LeaseContract,
+    MarkContract,
+    IndexContract,
+    LifecycleContract,
 ):
     """All that a backend promises. Subclass it, and give it a `backend`."""

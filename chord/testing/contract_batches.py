@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
+from msgspec.structs import replace
 
 from chord.position import Position
 from chord.records import Batch, Entry, Snapshot
@@ -44,12 +44,19 @@ def make_step(
     context_id: str = ROOM,
     *,
     at: float | None = None,
+    skip: int = 0,
     count: int = 1,
     op_ids: Sequence[str | None] = (None,),
     **fields: Any,
 ) -> Batch:
-    """The batch that adds `count` versions behind `expect`."""
-    position = Position(expect.epoch, expect.version + count)
+    """The batch that adds `count` versions behind `expect`.
+
+    If it leaves out `skip` versions, it has the snapshot and the trimming that this needs.
+    """
+    position = Position(expect.epoch, expect.version + skip + count)
+    if skip:
+        fields.setdefault("snapshot", Snapshot(position.version, b"state-%d" % position.version))
+        fields.setdefault("trim_to", expect.version + skip)
     at = 100.0 + position.version if at is None else at
     return _make_batch(context_id, expect, position, count, at, op_ids, fields)
 
@@ -69,7 +76,7 @@ def make_death(expect: Position, context_id: str = ROOM, **fields: Any) -> Batch
 
 def walk(position: Position, steps: int) -> Position:
     """The position that many versions further in the same life."""
-    return attrs.evolve(position, version=position.version + steps)
+    return replace(position, version=position.version + steps)
 
 
 def _make_batch(

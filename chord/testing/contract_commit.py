@@ -15,7 +15,7 @@ from chord.errors import (
     VersionConflict,
 )
 from chord.position import Position
-from chord.records import Batch, Fence, Snapshot
+from chord.records import Batch, Fence, Operation, Snapshot
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -36,6 +36,17 @@ CONTRADICTIONS = {
     "entries that end before the position": make_step(BORN, count=2, entries=(make_entry(2),)),
     "entries that begin too late": make_step(BORN, count=2, entries=(make_entry(3),)),
     "entries that begin too early": make_step(BORN, entries=(make_entry(1), make_entry(2))),
+    "versions left out without a snapshot": make_step(BORN, skip=2, snapshot=None),
+    "versions left out and not all before them trimmed": make_step(BORN, skip=2, trim_to=2),
+    "versions left out and a snapshot of the last of them": make_step(
+        BORN, skip=2, snapshot=Snapshot(3, b"")
+    ),
+    "versions left out and a hole behind them": make_step(
+        BORN, skip=2, count=3, entries=(make_entry(4), make_entry(6))
+    ),
+    "versions that there are, with a snapshot": make_step(
+        walk(BORN, 2), entries=(make_entry(3), make_entry(4)), snapshot=Snapshot(4, b""), trim_to=3
+    ),
     "a new life without a snapshot": make_birth(snapshot=None),
     "a new epoch without a snapshot": make_rebirth(BORN, Position("e2", 2), snapshot=None),
     "a snapshot behind the head": make_step(BORN, snapshot=Snapshot(3, b"")),
@@ -163,7 +174,7 @@ class CommitContract(ContractFixtures):
         stored = await backend.load(ROOM, operations=None)
         assert stored
         assert (stored.position, stored.entries) == (Position("e2", 1), batch.entries)
-        assert stored.operations == {"op": Position("e2", 1)}
+        assert stored.operations == {"op": Operation(Position("e2", 1), 101.0)}
 
     async def test_deleting_one_context_leaves_the_others(self, backend: Backend) -> None:
         names = [ROOM, ROOM + "1", ROOM[:-1], ROOM.upper()]

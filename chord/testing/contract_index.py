@@ -8,7 +8,7 @@ import pytest
 
 from chord.backends.base import Backend
 from chord.position import Position
-from chord.records import Snapshot, Summary
+from chord.records import Operation, Snapshot, Summary
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -269,7 +269,7 @@ class IndexContract(ContractFixtures):
         assert after
         assert (after.position, after.updated_at) == (before.position, before.updated_at)
         assert (after.floor, after.snapshot) == (before.floor, before.snapshot)
-        assert after.operations == before.operations == {"a": BORN}
+        assert after.operations == before.operations == {"a": Operation(BORN, 101.0)}
 
     async def test_after_what_trim_dropped_is_as_if_none_were_given(self, backend: Backend) -> None:
         await self._age(backend, ROOM, [10.0, 20.0, 30.0], covered=3)

@@ -10,7 +10,7 @@ import pytest
 from chord.backends.base import Backend
 from chord.errors import Fenced, OwnedElsewhere, VersionConflict
 from chord.position import Position
-from chord.records import Fence, Grant
+from chord.records import Fence, Grant, Operation, Snapshot
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -43,8 +43,56 @@ class LeaseContract(ContractFixtures):
 
     async def test_a_grant_holds_what_a_load_returns(self, backend: Backend) -> None:
         await backend.commit(make_birth(count=3, op_ids=("a", None, "c")))
+        await backend.commit(
+            make_step(walk(BORN, 2), count=4, snapshot=Snapshot(5, b"state-5"), trim_to=2)
+        )
         grant = await take(backend)
+        assert grant.stored
+        assert grant.stored.snapshot == Snapshot(5, b"state-5")
+        assert [entry.version for entry in grant.stored.entries] == [3, 4, 5, 6, 7]
+        assert set(grant.stored.operations) == {"a", "c"}
         assert grant.stored == await backend.load(ROOM, operations=None)
+
+    async def test_what_is_granted_is_what_there_is_until_the_owner_writes(
+        self, backend: Backend
+    ) -> None:
+        await backend.commit(make_birth())
+        steps = [
+            make_step(walk(BORN, i), op_ids=(f"op-{i}",), snapshot=Snapshot(i + 2, b"s%d" % i))
+            for i in range(20)
+        ]
+        commits = [asyncio.ensure_future(backend.commit(step)) for step in steps[:10]]
+        taking = asyncio.ensure_future(take(backend))
+        commits += [asyncio.ensure_future(backend.commit(step)) for step in steps[10:]]
+        await asyncio.gather(*commits, return_exceptions=True)
+        assert (await taking).stored == await backend.load(ROOM, operations=None)
+
+    async def test_a_grant_tells_when_operations_were(self, backend: Backend) -> None:
+        await backend.commit(make_birth(at=100.25, op_ids=("a",)))
+        await backend.commit(make_step(BORN, at=200.5, op_ids=("b",)))
+        grant = await take(backend)
+        assert grant.stored
+        assert grant.stored.operations == {
+            "a": Operation(BORN, 100.25),
+            "b": Operation(walk(BORN, 1), 200.5),
+        }
+
+    @pytest.mark.parametrize(
+        ("since", "told"), [(100.0, {"old", "new"}), (100.5, {"new"}), (200.5, set())]
+    )
+    async def test_operations_from_before_a_time_are_not_granted(
+        self, backend: Backend, since: float, told: set[str]
+    ) -> None:
+        await backend.commit(make_birth(at=100.0, op_ids=("old",)))
+        await backend.commit(make_step(BORN, at=200.0, op_ids=("new",)))
+        grant = await backend.acquire(
+            ROOM, "ana", ttl=TTL, address="", fresh_epoch=None, operations_since=since
+        )
+        assert grant.stored
+        assert set(grant.stored.operations) == told
+        stored = await backend.load(ROOM, operations=None)
+        assert stored
+        assert set(stored.operations) == {"old", "new"}
 
     async def test_a_live_lease_keeps_others_out(self, backend: Backend, elapse: Elapse) -> None:
         await take(backend)

@@ -7,7 +7,7 @@ import pytest
 from chord.backends.base import MAX_OPERATIONS, Backend
 from chord.errors import DuplicateOperation
 from chord.position import Position
-from chord.records import Entry, Snapshot, Stored
+from chord.records import Entry, Operation, Snapshot, Stored
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -106,7 +106,7 @@ class LogContract(ContractFixtures):
         assert stored
         assert (stored.entries[-1], stored.snapshot) == (entry, Snapshot(2, ALL_BYTES))
         assert type(stored.entries[-1].changes) is bytes
-        assert stored.operations == {entry.op_id: Position("e1", 2)}
+        assert stored.operations == {entry.op_id: Operation(Position("e1", 2), entry.updated_at)}
 
     async def test_bytes_may_be_empty(self, backend: Backend) -> None:
         entry = make_entry(1, changes=b"")
@@ -168,7 +168,7 @@ class LogContract(ContractFixtures):
 
     async def test_a_load_tells_the_operations_it_is_asked_for(self, backend: Backend) -> None:
         await backend.commit(make_birth(count=3, op_ids=("a", None, "c")))
-        a, c = Position("e1", 1), Position("e1", 3)
+        a, c = Operation(BORN, 101.0), Operation(Position("e1", 3), 101.0)
         for wanted, told in (
             ((), {}),
             (["a"], {"a": a}),
@@ -183,7 +183,21 @@ class LogContract(ContractFixtures):
         await backend.commit(make_birth(op_ids=("a",)))
         stored = await backend.load(ROOM, after=BORN, operations=["a"])
         assert stored
-        assert stored.operations == {"a": BORN}
+        assert stored.operations == {"a": Operation(BORN, 101.0)}
+
+    async def test_an_operation_has_the_time_of_its_entry(self, backend: Backend) -> None:
+        times = (1700000000.123456, 0.1)
+        entries = tuple(
+            make_entry(i + 1, updated_at=at, op_id=f"op-{i}") for i, at in enumerate(times)
+        )
+        await backend.commit(make_birth(count=2, entries=entries, at=500.0))
+        await backend.commit(make_rebirth(Position("e1", 2), Position("e2", 3)))
+        for wanted in (None, ["op-0", "op-1"]):
+            stored = await backend.load(ROOM, operations=wanted)
+            assert stored
+            assert stored.operations == {
+                f"op-{i}": Operation(Position("e1", i + 1), at) for i, at in enumerate(times)
+            }
 
     async def test_operations_from_before_a_time_are_not_told(self, backend: Backend) -> None:
         await backend.commit(make_birth(at=100.0, op_ids=("old",)))
@@ -208,7 +222,7 @@ class LogContract(ContractFixtures):
         await backend.commit(make_birth("one:more", op_ids=("op",)))
         stored = await backend.load("one:more", operations=None)
         assert stored
-        assert stored.operations == {"op": BORN}
+        assert stored.operations == {"op": Operation(BORN, 101.0)}
 
     async def test_operations_from_before_forget_before_are_forgotten(
         self, backend: Backend
@@ -218,7 +232,7 @@ class LogContract(ContractFixtures):
         await backend.commit(make_step(walk(BORN, 1), at=300.0, forget_before=200.0))
         stored = await backend.load(ROOM, operations=None)
         assert stored
-        assert stored.operations == {"b": Position("e1", 2)}
+        assert stored.operations == {"b": Operation(Position("e1", 2), 200.0)}
 
     async def test_forgetting_goes_by_time_where_time_went_back(self, backend: Backend) -> None:
         for i, at in enumerate((100.0, 300.0, 200.0)):
@@ -236,7 +250,7 @@ class LogContract(ContractFixtures):
         await backend.commit(make_step(BORN, at=200.0, op_ids=("op",), forget_before=100.5))
         stored = await backend.load(ROOM, operations=None)
         assert stored
-        assert stored.operations == {"op": Position("e1", 2)}
+        assert stored.operations == {"op": Operation(Position("e1", 2), 200.0)}
 
     async def test_trimming_the_log_leaves_operations(self, backend: Backend) -> None:
         await backend.commit(
@@ -244,14 +258,14 @@ class LogContract(ContractFixtures):
         )
         stored = await backend.load(ROOM, operations=None)
         assert stored
-        assert stored.operations == {"a": BORN}
+        assert stored.operations == {"a": Operation(BORN, 101.0)}
 
     async def test_a_new_epoch_keeps_operations(self, backend: Backend) -> None:
         await backend.commit(make_birth(op_ids=("op",)))
         await backend.commit(make_rebirth(BORN, Position("e2", 2)))
         stored = await backend.load(ROOM, operations=None)
         assert stored
-        assert stored.operations == {"op": BORN}
+        assert stored.operations == {"op": Operation(BORN, 101.0)}
         with pytest.raises(DuplicateOperation):
             await backend.commit(make_step(Position("e2", 2), op_ids=("op",)))
 

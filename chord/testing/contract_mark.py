@@ -7,7 +7,7 @@ import pytest
 from chord.backends.base import Backend
 from chord.errors import VersionConflict
 from chord.position import Position
-from chord.records import Fence, Grant, Snapshot, Stored
+from chord.records import Fence, Grant, Operation, Snapshot, Stored
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -95,7 +95,7 @@ class MarkContract(ContractFixtures):
         assert (stored.position, stored.floor) == (Position("e2", 3), 3)
         assert (stored.snapshot, stored.entries) == (before.snapshot, before.entries)
         assert (stored.updated_at, stored.unclean) == (before.updated_at, False)
-        assert stored.operations == before.operations == {"op": BORN}
+        assert stored.operations == before.operations == {"op": Operation(BORN, 101.0)}
         assert await find(backend) == stored
         assert await backend.heads([ROOM]) == {ROOM: Position("e2", 3)}
 
@@ -184,7 +184,7 @@ class MarkContract(ContractFixtures):
         await backend.commit(make_rebirth(BORN, Position("e2", 2)))
         stored = await find(backend)
         assert (stored.position, stored.unclean) == (Position("e2", 2), False)
-        assert (stored.floor, stored.operations) == (2, {"op": BORN})
+        assert (stored.floor, stored.operations) == (2, {"op": Operation(BORN, 101.0)})
         await backend.commit(make_step(Position("e2", 2)))
         grant = await mark(backend, "bob", "e3")
         assert grant.stored

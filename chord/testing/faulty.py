@@ -108,9 +108,21 @@ class FaultyBackend:
         return await self._pass("trim", self._inner.trim, before, limit)
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
-        wanted = {"ttl": ttl, "address": address, "fresh_epoch": fresh_epoch}
+        wanted = {
+            "ttl": ttl,
+            "address": address,
+            "fresh_epoch": fresh_epoch,
+            "operations_since": operations_since,
+        }
         return await self._pass("acquire", self._inner.acquire, context_id, owner, **wanted)
 
     async def renew(self, fences: Mapping[str, Fence], ttl: float) -> set[str]:

@@ -26,7 +26,7 @@ IDS = st.sampled_from(["a", "b"])
 OWNERS = st.sampled_from(["ana", "bob"])
 TIMES = st.integers(0, 8).map(lambda tens: 100.0 + 10 * tens)
 FENCES = st.builds(Fence, OWNERS, st.integers(1, 4))
-HEADS = st.builds(Position, st.sampled_from(["e1", "e2"]), st.integers(1, 6))
+HEADS = st.builds(Position, st.sampled_from(["e1", "e2"]), st.integers(1, 9))
 OP_IDS = st.lists(st.sampled_from(["p", "q", "r"]), max_size=2, unique=True)
 
 
@@ -79,15 +79,17 @@ def draw_batch(draw: st.DrawFn, twins: Twins) -> Batch:
     fields["forget_operations"] = draw(st.booleans())
     if expect is not None and draw(st.integers(0, 5)) == 0:
         return make_rebirth(expect, draw(HEADS), key, **fields)
-    first = 1 if expect is None else expect.version + 1
+    skip = draw(st.sampled_from([0, 0, 1, 3])) if expect else 0
+    first = 1 + skip + (expect.version if expect else 0)
     covered = draw(st.none() | st.integers(first, first + count - 1))
     fields["snapshot"] = Snapshot(covered, b"state-%d" % covered) if covered else None
-    fields |= {"trim_to": draw(st.integers(0, first + count)), "op_ids": draw(OP_IDS)[:count]}
+    trim_to = draw(st.integers(first - 1 if skip else 0, first + count) | st.just(0))
+    fields |= {"trim_to": trim_to, "op_ids": draw(OP_IDS)[:count]}
     if expect is None:
         return make_birth(
             key, epoch=draw(st.sampled_from(["e1", "e2"])), count=count, at=at, **fields
         )
-    return make_step(expect, key, count=count, at=at, **fields)
+    return make_step(expect, key, skip=skip, count=count, at=at, **fields)
 
 
 async def commit(twins: Twins, data: st.DataObject) -> None:
@@ -99,6 +101,7 @@ async def acquire(twins: Twins, data: st.DataObject) -> None:
     key, owner = data.draw(IDS), data.draw(OWNERS)
     epoch = data.draw(st.sampled_from([None, "e1", "e2"]))
     lease: dict[str, Any] = {"ttl": 10.0, "address": "here", "fresh_epoch": epoch}
+    lease["operations_since"] = data.draw(TIMES)
     grant = await twins.ask(lambda backend: backend.acquire(key, owner, **lease))
     if isinstance(grant, Grant):
         twins.fences[key] = grant.fence

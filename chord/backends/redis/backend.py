@@ -101,10 +101,24 @@ class RedisBackend:
         await commit.commit(self._server, self._layout, batch)
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
         return await lease.acquire(
-            self._server, self._layout, context_id, owner, ttl, address, fresh_epoch
+            self._server,
+            self._layout,
+            context_id,
+            owner,
+            ttl,
+            address,
+            fresh_epoch,
+            operations_since,
         )
 
     async def renew(self, fences: Mapping[str, Fence], ttl: float) -> set[str]:

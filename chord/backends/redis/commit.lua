@@ -10,6 +10,7 @@ local ENTRIES, OPERATIONS = 17, 17 + count
 
 local fenced, deletes = term ~= '0', epoch == ''
 local continues = not deletes and epoch == expect_epoch
+local leaves_out = continues and first_entry > tonumber(expect_version) + 1
 
 -- 1. the lease
 local lease = read_lease(leases, id)
@@ -35,7 +36,7 @@ if differs or past_mark then
   return {'conflict', head and head.epoch or '', head and head.version or 0}
 end
 local takes = staged and call('EXISTS', staged) == 1
-if staged and not takes and not continues then return {'unstaged'} end
+if staged and not takes and (leaves_out or not continues) then return {'unstaged'} end
 -- What is written below is looked at first, as a script that fails halfway is not undone. Left out
 -- is what the first write itself shows to be in order, and what was read above.
 local aged = call('ZCARD', ages)
@@ -59,6 +60,9 @@ else
     if forget_operations then call('UNLINK', operations, ages) end
     call('ZADD', names, 0, id)
     now_head.floor, now_head.first, now_head.snapshot = first_entry, first_entry, 0
+  elseif leaves_out then
+    call('UNLINK', log)
+    now_head.first = first_entry
   end
   for from = ENTRIES, OPERATIONS - 1, 1000 do
     call('RPUSH', log, unpack(ARGV, from, math.min(from + 999, OPERATIONS - 1)))

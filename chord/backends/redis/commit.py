@@ -57,7 +57,7 @@ from chord.errors import (
     VersionConflict,
 )
 from chord.position import Position
-from chord.records import Batch, Entry, Snapshot, Stored
+from chord.records import Batch, Entry, Operation, Snapshot, Stored
 
 SHARDS: Final = 256
 STAGED_SECONDS: Final = b"60"
@@ -277,12 +277,13 @@ def read_stored(told: list[Any], context_id: str, key: bytes, since: float) -> S
     return stored
 
 
-def _read_operations(flat: Sequence[bytes], since: float) -> dict[str, Position]:
+def _read_operations(flat: Sequence[bytes], since: float) -> dict[str, Operation]:
     known = {}
     for op_id, value in zip(flat[::2], flat[1::2], strict=True):
         time, version = _OPERATION.unpack_from(value)
         if time >= since:
-            known[op_id.decode()] = Position(value[_OPERATION.size :].decode(), version)
+            position = Position(value[_OPERATION.size :].decode(), version)
+            known[op_id.decode()] = Operation(position, time)
     return known
 
 

@@ -101,9 +101,13 @@ class Script:
         return (b"EVALSHA", self._sha, b"%d" % len(keys), *keys, *arguments)
 
 
+def is_script(command: Command) -> bool:
+    return command[0] == b"EVALSHA"
+
+
 def spell_out(command: Command) -> Command:
     """A script's call with the script itself, for a server that does not know it."""
-    return (b"EVAL", _bodies[command[1]], *command[2:])
+    return (b"EVAL", _bodies[command[1]], *command[2:]) if is_script(command) else command
 
 
 # -- one connection ------------------------------------------------------------------------------
@@ -368,7 +372,10 @@ class Connections:
         return await self._call(self._reads, commands)
 
     async def write(self, shard: int, *commands: Command) -> list[Reply]:
-        """Replies to commands of one piece; none of them is ever sent twice."""
+        """Replies to commands of one piece; none that changes something is ever sent twice.
+
+        What stands behind a script, other scripts apart, must only read.
+        """
         return await self._call(self._writes, commands)
 
     async def read_each(self, commands: Sequence[tuple[int, Command]]) -> list[Reply]:
@@ -393,16 +400,15 @@ class Connections:
                 self._quiet.set()
 
     async def _converse(self, lane: Lane, commands: Sequence[Command]) -> list[Reply]:
-        """Call; then send in full those scripts that the server did not know, so did not run."""
+        """Call; then send in full those scripts that the server did not know, so did not run.
+
+        What was to be read behind such a script was read before it, so it is read again.
+        """
         replies = await lane.call(commands)
-        lacking = [
-            place
-            for place, reply in enumerate(replies)
-            if type(reply) is Refusal and reply.lacks_script
-        ]
-        if lacking:
-            again = await lane.call([spell_out(commands[place]) for place in lacking])
-            for place, reply in zip(lacking, again, strict=True):
+        places = _find_lacking(commands, replies)
+        if places:
+            again = await lane.call([spell_out(commands[place]) for place in places])
+            for place, reply in zip(places, again, strict=True):
                 replies[place] = reply
         return replies
 
@@ -412,6 +418,18 @@ class Connections:
             raise BackendUnavailable(self.address, "not open")
         if self._loop is not asyncio.get_running_loop() or self._process != os.getpid():
             raise WrongLoop(f"{self.address} was opened in another event loop or process")
+
+
+def _find_lacking(commands: Sequence[Command], replies: Sequence[Reply]) -> list[int]:
+    """The places of scripts that the server did not know, and of what was to follow them."""
+    places: list[int] = []
+    lacks = False
+    for place, (command, reply) in enumerate(zip(commands, replies, strict=True)):
+        if is_script(command):
+            lacks = type(reply) is Refusal and reply.lacks_script
+        if lacks:
+            places.append(place)
+    return places
 
 
 def read_url(url: str, connect_timeout: float) -> tuple[Callable[[], AbstractConnection], str]:

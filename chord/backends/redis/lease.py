@@ -36,6 +36,7 @@ async def acquire(
     ttl: float,
     address: str,
     fresh_epoch: str | None,
+    operations_since: float,
 ) -> Grant:
     """Take a lease and load the context, as `Backend.acquire` promises."""
     name = context_id.encode()
@@ -61,8 +62,10 @@ async def acquire(
     if told is None:
         return Grant(fence, None)
     if not take_snapshot(told, beside):
-        return Grant(fence, await load(server, layout, context_id, None, None, 0.0))
-    return Grant(fence, read_stored(told, context_id, key(b"*"), 0.0))
+        # Nobody else writes under this lease: where the snapshot is another one the lease is lost,
+        # and the first commit will be told so.
+        return Grant(fence, await load(server, layout, context_id, None, None, operations_since))
+    return Grant(fence, read_stored(told, context_id, key(b"*"), operations_since))
 
 
 async def renew(

@@ -106,9 +106,18 @@ class SqliteBackend:
         await self._write(commit, batch)
 
     async def acquire(
-        self, context_id: str, owner: str, *, ttl: float, address: str, fresh_epoch: str | None
+        self,
+        context_id: str,
+        owner: str,
+        *,
+        ttl: float,
+        address: str,
+        fresh_epoch: str | None,
+        operations_since: float = 0.0,
     ) -> Grant:
-        return await self._write(lease.acquire, context_id, owner, ttl, address, fresh_epoch)
+        return await self._write(
+            lease.acquire, context_id, owner, ttl, address, fresh_epoch, operations_since
+        )
 
     async def renew(self, fences: Mapping[str, Fence], ttl: float) -> set[str]:
         return await self._write(lease.renew, dict(fences), ttl)

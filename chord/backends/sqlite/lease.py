@@ -18,7 +18,13 @@ PROLONG: Final = (
 
 
 def acquire(
-    session: Session, context_id: str, owner: str, ttl: float, address: str, fresh_epoch: str | None
+    session: Session,
+    context_id: str,
+    owner: str,
+    ttl: float,
+    address: str,
+    fresh_epoch: str | None,
+    operations_since: float,
 ) -> Grant:
     """Take a lease and load what it covers, as `Backend.acquire` says."""
     head, now = find_head(session, context_id), session.now()
@@ -30,7 +36,8 @@ def acquire(
         head = _mark(head, fresh_epoch)
     put_head(session, head)
     unclean = bool(head.marked) and fresh_epoch is None
-    return Grant(fence, read(session, head, unclean=unclean))
+    stored = read(session, head, operations_since=operations_since, unclean=unclean)
+    return Grant(fence, stored)
 
 
 def _count_term(session: Session) -> int:

@@ -9,16 +9,18 @@ from chord.backends.sqlite.head import Head, find_head
 from chord.backends.sqlite.session import Session
 from chord.errors import CorruptData
 from chord.position import Position
-from chord.records import Entry, Snapshot, Stored
+from chord.records import Entry, Operation, Snapshot, Stored
 
 READ_ENTRIES: Final = (
     "SELECT version, commit_id, updated_at, changes, op_id FROM {entries}"
     " WHERE id = ? AND version > ? ORDER BY version"
 )
 READ_STATE: Final = "SELECT state FROM {snapshots} WHERE id = ?"
-READ_OPERATIONS: Final = "SELECT op_id, epoch, version FROM {operations} WHERE id = ? AND at >= ?"
+READ_OPERATIONS: Final = (
+    "SELECT op_id, epoch, version, at FROM {operations} WHERE id = ? AND at >= ?"
+)
 READ_OPERATION: Final = (
-    "SELECT op_id, epoch, version FROM {operations} WHERE id = ? AND at >= ? AND op_id = ?"
+    "SELECT op_id, epoch, version, at FROM {operations} WHERE id = ? AND at >= ? AND op_id = ?"
 )
 
 
@@ -87,7 +89,7 @@ def _read_entries(session: Session, head: Head, base: int) -> tuple[Entry, ...]:
 
 def _read_operations(
     session: Session, head: Head, wanted: Collection[str] | None, since: float
-) -> dict[str, Position]:
+) -> dict[str, Operation]:
     if not head.operations or (wanted is not None and not wanted):
         return {}
     key = head.context_id
@@ -96,4 +98,4 @@ def _read_operations(
     else:
         asked = (session.run(READ_OPERATION, key, since, op_id).fetchone() for op_id in wanted)
         rows = [row for row in asked if row]
-    return {op_id: Position(epoch, version) for op_id, epoch, version in rows}
+    return {op_id: Operation(Position(epoch, version), at) for op_id, epoch, version, at in rows}

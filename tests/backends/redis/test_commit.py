@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ import redis
 
 from chord.backends.redis import RedisBackend
 from chord.backends.redis.commit import Layout, Shard
-from chord.backends.redis.connection import Command, Connections, Reply
+from chord.backends.redis.connection import Command, Connections, Lane, Reply
 from chord.errors import BackendUnavailable, ConfigurationError, CorruptData
 from chord.position import Position
-from chord.records import Snapshot
+from chord.records import Operation, Snapshot
 from chord.testing.contract_batches import (
     BORN,
     ROOM,
@@ -93,12 +94,12 @@ async def test_versions_reach_to_two_to_the_53rd(redis_backend: RedisBackend) ->
     head = Position("e9", 2**53 - 3)
     await redis_backend.commit(make_birth())
     await redis_backend.commit(make_rebirth(BORN, head))
-    await redis_backend.commit(make_step(head, op_ids=("last",)))
+    await redis_backend.commit(make_step(head, at=250.0, op_ids=("last",)))
     stored = await redis_backend.load(ROOM, after=head, operations=None)
     assert stored
     assert stored.position == walk(head, 1)
     assert [entry.version for entry in stored.entries] == [head.version + 1]
-    assert stored.operations == {"last": walk(head, 1)}
+    assert stored.operations == {"last": Operation(walk(head, 1), 250.0)}
 
 
 # -- names ---------------------------------------------------------------------------------------
@@ -114,7 +115,8 @@ async def test_ids_may_be_any_text(redis_backend: RedisBackend) -> None:
     for key in ids:
         stored = await redis_backend.load(key, operations=None)
         assert stored
-        assert (stored.context_id, stored.operations) == (key, {f"op {key}": BORN})
+        known = {f"op {key}": Operation(BORN, 101.0)}
+        assert (stored.context_id, stored.operations) == (key, known)
 
 
 async def test_namespaces_are_apart(server: Server, namespace: str) -> None:
@@ -195,6 +197,17 @@ async def test_a_step_whose_snapshot_vanished_is_applied_without(
     assert [entry.version for entry in stored.entries] == [2, 3, 4]
 
 
+async def test_left_out_versions_whose_snapshot_vanished_are_not_applied(
+    redis_backend: RedisBackend, request: pytest.FixtureRequest
+) -> None:
+    await redis_backend.commit(make_birth(count=3, op_ids=("a",)))
+    before = await redis_backend.load(ROOM, operations=None)
+    request.getfixturevalue("evict_staged")
+    with pytest.raises(BackendUnavailable, match="snapshot"):
+        await redis_backend.commit(make_step(Position("e1", 3), skip=5, count=2))
+    assert await redis_backend.load(ROOM, operations=None) == before
+
+
 async def test_a_snapshot_that_is_replaced_while_it_is_read_is_read_again(
     redis_backend: RedisBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +225,25 @@ async def test_a_snapshot_that_is_replaced_while_it_is_read_is_read_again(
     assert stored
     assert stored.snapshot == Snapshot(2, b"state-2")
     assert [entry.version for entry in stored.entries] == [2]
+
+
+async def test_a_snapshot_that_was_read_before_its_script_was_known_is_read_again(
+    redis_backend: RedisBackend, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis_backend.commit(make_birth())
+    client.script_flush()
+    call = Lane.call
+
+    async def call_slowly(self: Lane, commands: Sequence[Command]) -> list[Reply]:
+        monkeypatch.setattr(Lane, "call", call)
+        replies = await call(self, commands[:2])
+        await redis_backend.commit(make_step(BORN, snapshot=Snapshot(2, b"state-2"), trim_to=1))
+        return replies + await call(self, commands[2:])
+
+    monkeypatch.setattr(Lane, "call", call_slowly)
+    stored = await redis_backend.load(ROOM)
+    assert stored
+    assert stored.snapshot == Snapshot(2, b"state-2")
 
 
 # -- data that is not ours -----------------------------------------------------------------------
