@@ -6,7 +6,7 @@ tell (try again with the same `op_id`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from chord.position import Position
@@ -209,6 +209,21 @@ class OutcomeTimeout(OutcomeUnknown, TimeoutError):
     def __init__(self, context_id: str) -> None:
         super().__init__(context_id, "time ran out while the work was under way")
         self.context_id = context_id
+
+
+class NotStored(ChordError):
+    """A runtime has ended, and some of what it had acknowledged is not in the store.
+
+    `context_ids` says of which contexts. It can't be with `durability="write-through"`.
+    """
+
+    applied = None
+
+    def __init__(self, context_ids: Sequence[str]) -> None:
+        some = ", ".join(map(repr, context_ids[:5]))
+        more = f" and {len(context_ids) - 5} more" if len(context_ids) > 5 else ""
+        super().__init__(f"not everything that was acknowledged is stored: {some}{more}")
+        self.context_ids = tuple(context_ids)
 
 
 # -- something is broken -------------------------------------------------------------------------

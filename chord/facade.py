@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import anyio
 
@@ -64,8 +64,11 @@ from chord.turns import Answer
 class Facade(Chord):
     """A `Chord` on an open backend, which it leaves open; it is used as an async context manager.
 
-    How a request is run is the subclass's to say, and what is fresher than the store.
+    How a request is run is the subclass's to say, and what is fresher than the store; and whether
+    its tasks go on when its block is cancelled, until they are drained.
     """
+
+    _shields_tasks: ClassVar[bool] = False
 
     def __init__(
         self, backend: Backend, *, settings: Settings | None = None, **fields: Any
@@ -80,7 +83,7 @@ class Facade(Chord):
         self._journal = Journal(self._settings)
         self._shelf = Shelf(backend, self._journal, self._settings.cache_size)
         self._fanout = Fanout()
-        self._lifetime = Lifetime()
+        self._lifetime = Lifetime(shielded=self._shields_tasks)
         self._me = weakref.ref(self)
         self._cleaner: PeriodicCleaner
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -88,6 +89,10 @@ class History:
         """Return the delta that led to `version`, if it is here."""
         index = version - self._base - 1
         return self._items[index].delta if 0 <= index < len(self._items) else None
+
+    def deltas(self) -> Iterator[Delta]:
+        """Iterate over the deltas, the oldest first."""
+        return (item.delta for item in self._items)
 
     def since(self, version: int, *, not_before: float | None = None) -> Delta | None:
         """Return one delta from `version` to the head, or None where it cannot be told.

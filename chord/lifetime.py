@@ -16,9 +16,12 @@ class Lifetime:
     """A runtime's one life: it begins, takes nothing more once it is closing, and ends.
 
     Its tasks end with it, and none of them ends it: what cancels one of them reaches no other.
+    `shielded`: what cancels the block that it lives in does not reach them either, so that they
+    can finish while it is closing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shielded: bool = False) -> None:
+        self._shielded = shielded
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
@@ -71,7 +74,7 @@ class Lifetime:
 
     async def _run(self, work: Work) -> None:
         """Run, and let no cancellation but our own end the task group, and so the runtime."""
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope(shield=self._shielded) as scope:
             self._scopes.add(scope)
             try:
                 if not self._stopped:

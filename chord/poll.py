@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from chord.backends.base import Backend
 from chord.clock import Clock
@@ -14,17 +15,26 @@ from chord.shelf import Shelf
 class Poller:
     """Asks the store for the heads of all watched contexts, every `interval` seconds.
 
-    A context that moved is loaded once, however many watch it.
+    A context that moved is loaded once, however many watch it. One that it is to `skip` is known
+    here better than in the store.
     """
 
     def __init__(
-        self, backend: Backend, shelf: Shelf, fanout: Fanout, clock: Clock, interval: float
+        self,
+        backend: Backend,
+        shelf: Shelf,
+        fanout: Fanout,
+        clock: Clock,
+        interval: float,
+        *,
+        skip: Callable[[str], bool] | None = None,
     ) -> None:
         self._backend = backend
         self._shelf = shelf
         self._fanout = fanout
         self._clock = clock
         self._interval = interval
+        self._skip = skip
         self._told: dict[str, Position] = {}
         self.last_error: Exception | None = None
 
@@ -41,6 +51,8 @@ class Poller:
     async def look(self) -> None:
         """Look once. A context that cannot be read holds up no other; it is looked for again."""
         watched = self._fanout.watched()
+        if self._skip is not None:
+            watched = [context_id for context_id in watched if not self._skip(context_id)]
         heads = await self._backend.heads(watched) if watched else {}
         self._told = {key: told for key, told in self._told.items() if key in heads}
         for context_id in watched:

@@ -77,16 +77,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.stateless",
     ),
     (  # 5: actors
-        "actors.messages",
-        "actors.mailbox",
-        "actors.behavior",
-        "actors.durability",
-        "actors.lease",
-        "actors.passivation",
-        "actors.application",
-        "actors.actor",
-        "actors.registry",
-        "actors.supervisor",
+        *inside("actors", "agenda messages mailbox behavior durability lease passivation"),
+        *inside("actors", "desk actor registry supervisor application"),
     ),
     (  # 6: their facade
         "actors.stateful",

@@ -1,0 +1,581 @@
+"""Hold `Behavior`: what a context does under an actor, without its task. Sync and pure.
+
+It keeps three versions apart. *Applied* is what the next request finds. *Shown* is what readers
+and watchers see: the last version that was acknowledged. *Stored* is what the backend has. Writes
+go to the applied state in place, by its owner token, and an applied version that comes to nothing
+is undone by its inverse delta; so an update costs in proportion to the change, and a snapshot for
+a reader costs nothing until the next write.
+
+What has no version to go on from (a birth), or ends a life, is done *alone*: with everything
+before it stored, and nothing behind it until it is stored itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from actors.messages import Ask, Order, Outcome
+from chord.changes import Added, Changes
+from chord.config import Settings
+from chord.delta.application import apply, invert
+from chord.delta.composition import merge
+from chord.delta.writing import update
+from chord.errors import ChordError, ContextNotFound
+from chord.history import History
+from chord.journal import Journal
+from chord.live import Live
+from chord.position import Position
+from chord.records import Batch, Delta, Entry, Fence, Operation, Snapshot
+from chord.requests import Delete, Request, Restore, Transform
+from chord.state import StateDict, Tree
+from chord.transition import Born, Gone, Head, Unchanged, transition
+
+MAX_OPERATIONS: Final = 1000
+
+
+class Step(msgspec.Struct, eq=False, weakref=True):
+    """A version that was applied and is not stored; without a `delta`, the end of a life.
+
+    `waiters` are those who are answered once it is acknowledged, each with its answer.
+    """
+
+    delta: Delta | None
+    changes: bytes
+    op_id: str | None
+    waiters: list[tuple[Ask, Outcome]]
+
+
+Taken: TypeAlias = Step | Unchanged
+
+
+class Turn:
+    """What a command may do to the state while it has the turn: nothing of it is shown before."""
+
+    __slots__ = ("_owner", "_parts", "begins", "state")
+
+    def __init__(self, state: StateDict, begins: bool) -> None:
+        self.state = state
+        self.begins = begins
+        self._owner: object = object()
+        self._parts: list[Changes] = []
+
+    def update(self, partial: Mapping[str, Any]) -> Changes:
+        """Put changes that were taken in to the state. Raises `InvalidState`."""
+        self.state, changes = update(self.state, partial, owner=self._owner)
+        if changes:
+            self._parts.append(changes)
+        return changes
+
+    def share(self) -> StateDict:
+        """The state as it is now, for good: the next update leaves it alone."""
+        self._owner = object()
+        return self.state
+
+    @property
+    def changes(self) -> Changes:
+        return self._parts[0] if len(self._parts) == 1 else merge(self._parts)
+
+
+class Behavior:
+    """One context, loaded. `shows_at_once`: what is applied is acknowledged without being stored.
+
+    A method that raises leaves everything as it was.
+    """
+
+    __slots__ = (
+        "_alone",
+        "_before",
+        "_first",
+        "_bound",
+        "_flight",
+        "_journal",
+        "_known",
+        "_live",
+        "_operations",
+        "_owner",
+        "_position",
+        "_settings",
+        "_shared",
+        "_shows_at_once",
+        "_state",
+        "_steps",
+        "_unknown",
+        "context_id",
+        "damage",
+        "stored",
+        "unstored_bytes",
+    )
+
+    def __init__(
+        self,
+        context_id: str,
+        live: Live | None,
+        operations: Mapping[str, Operation],
+        journal: Journal,
+        settings: Settings,
+        *,
+        shows_at_once: bool,
+        damage: ChordError | None = None,
+    ) -> None:
+        self.context_id = context_id
+        self.damage = damage
+        self.stored: Position | None = live.position if live else None
+        self.unstored_bytes = 0
+        self._journal = journal
+        self._settings = settings
+        self._shows_at_once = shows_at_once
+        self._live = live
+        self._state: StateDict | None = live.state if live else None
+        self._position: Position | None = live.position if live else None
+        self._owner: object = object()
+        self._shared = True  # whether `_live.state` is the shown state, and is not written
+        self._bound = live.state_bytes if live else 0
+        self._steps: deque[Step] = deque()
+        self._flight = 0
+        self._alone: Step | None = None
+        self._before: tuple[StateDict | None, Position | None] = (None, None)
+        self._first: Snapshot | None = None
+        self._operations = dict(operations)
+        self._unknown: dict[str, Step] = {}
+
+    # -- what it is asked --------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a context, as far as the next request is concerned."""
+        return self._state is not None
+
+    @property
+    def position(self) -> Position | None:
+        """Of the applied version."""
+        return self._position
+
+    @property
+    def updated_at(self) -> float:
+        """Of the applied version; 0 where there is no context."""
+        if self._state is None:
+            return 0.0
+        last = self._steps[-1].delta if self._steps else None
+        if last is not None:
+            return last.updated_at
+        return self._live.updated_at if self._live else 0.0
+
+    def has_stored(self, position: Position) -> bool:
+        """Whether a version that was acknowledged is in the store."""
+        stored = self.stored
+        if stored is None or stored.epoch != position.epoch:
+            return True  # of a life before: it was stored before this one began
+        return position.version <= stored.version
+
+    @property
+    def shown(self) -> Position | None:
+        return self._live.position if self._live else None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was applied is stored."""
+        return not self._steps
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether what is under way can have nothing behind it."""
+        return self._alone is not None
+
+    @property
+    def in_flight(self) -> int:
+        """How many steps are in the commit that is under way."""
+        return self._flight
+
+    def list_asks(self) -> list[Ask]:
+        """All who wait for steps to be stored."""
+        return [ask for step in self._steps for ask, _ in step.waiters]
+
+    @property
+    def unstored(self) -> int:
+        """How many versions are applied and not stored."""
+        return len(self._steps)
+
+    @property
+    def awaited(self) -> Step | None:
+        """The newest step that is not acknowledged: what is answered now rests on it."""
+        if not self._steps or (self._shows_at_once and self._alone is None):
+            return None
+        return self._steps[-1]
+
+    def stands_alone(self, request: Order) -> bool:
+        """Whether a request can be taken only when all is settled."""
+        if self._state is None or isinstance(request, (Delete, Restore)):
+            return True
+        return self._live is not None and self._live.ended
+
+    def look(self) -> Live | None:
+        """The context as it is shown; its state stays as it is."""
+        live = self._live
+        if live is not None and not self._shared:
+            live.state = self._find_shown()
+            self._owner = object()
+            self._shared = True
+        return live
+
+    def peek(self) -> Live | None:
+        """The same, but the state in it may be out of date: for its history and its position."""
+        return self._live
+
+    def _find_shown(self) -> StateDict:
+        state = self._before[0] if self._alone else self._state
+        assert state is not None
+        if self._shows_at_once or self._alone:
+            return state
+        for step in reversed(self._steps):
+            assert step.delta is not None
+            state = apply(state, invert(step.delta.changes))
+        return state
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """The operations that are remembered, the oldest first."""
+        return self._operations
+
+    def recall_operation(self, op_id: str, since: float) -> Operation | Step | None:
+        """What is known of an operation: where it came to, or the step that is to decide that."""
+        step = self._unknown.get(op_id)
+        if step is not None:
+            return step
+        known = self._operations.get(op_id)
+        return known if known is not None and known.at >= since else None
+
+    # -- taking requests ---------------------------------------------------------------------------
+
+    def take(self, request: Request, now: float, epoch: str) -> Taken:
+        """Apply a request; raise what `transition` raises. It must be settled if it stands alone.
+
+        `epoch` is the name of the life that this begins, should it begin one.
+        """
+        live = self._live
+        ended = live is not None and live.ended
+        if self.damage is not None and not isinstance(request, (Delete, Restore)):
+            raise self.damage
+        if isinstance(request, Transform):
+            self._owner = object()  # a transform's function may keep what it is shown
+        head = Head(self.context_id, self._state, self._position, self._owner, ended)
+        outcome = transition(head, request, now, epoch)
+        if isinstance(outcome, Born):
+            return self._bear(outcome.state, outcome.delta, getattr(request, "op_id", None))
+        if isinstance(outcome, Gone):
+            step = Step(None, b"", None, [])
+            return self._go_alone(step, (self._state, self._position))
+        return outcome
+
+    def open_turn(self, initial: Callable[[], StateDict] | None) -> Turn:
+        """Begin a command's turn. Raises `ContextNotFound` where nothing says how to begin."""
+        if self.damage is not None:
+            raise self.damage
+        if self._state is not None:
+            self._owner = object()
+            return Turn(self._state, begins=False)
+        if initial is None:
+            raise ContextNotFound(self.context_id)
+        return Turn(initial(), begins=True)
+
+    def close_turn(self, turn: Turn, now: float, epoch: str) -> Taken:
+        """Apply what a command did in its turn, as one version."""
+        changes = turn.changes
+        state = turn.share()
+        if turn.begins:
+            changes = Tree({key: Added(value) for key, value in state.items()})
+            return self._bear(state, self._make_delta(changes, 0, epoch, now), None)
+        position = self._position
+        assert position is not None
+        if not changes:
+            return Unchanged(position)
+        ended = self._live is not None and self._live.ended
+        epoch = epoch if ended else position.epoch
+        return self._bear(state, self._make_delta(changes, position.version, epoch, now), None)
+
+    def _make_delta(self, changes: Changes, version: int, epoch: str, now: float) -> Delta:
+        return Delta(
+            context_id=self.context_id,
+            changes=changes,
+            from_version=version,
+            version=version + 1,
+            epoch=epoch,
+            updated_at=now,
+        )
+
+    def _bear(self, state: StateDict, delta: Delta, op_id: str | None) -> Step:
+        position = self._position
+        begins = position is None or position.epoch != delta.epoch
+        before = self._state
+        if begins:
+            snapshot = self._journal.take_snapshot(state, delta.version)
+            self._state, self._position = state, Position(delta.epoch, delta.version)
+            return self._go_alone(Step(delta, b"", op_id, []), (before, position), snapshot)
+        try:
+            changes = self._encode(delta, state)
+        except BaseException:
+            if before is state:  # it was written in place
+                self._state = apply(state, invert(delta.changes))
+                self._owner = object()
+            raise
+        self._state, self._position = state, Position(delta.epoch, delta.version)
+        step = Step(delta, changes, op_id, [])
+        self._steps.append(step)
+        self.unstored_bytes += len(changes)
+        self._shared = self._shared and before is not state
+        if self._shows_at_once:
+            self._show(step)
+        elif op_id is not None:
+            self._unknown[op_id] = step
+        return step
+
+    def _encode(self, delta: Delta, state: StateDict) -> bytes:
+        """Encode a delta; where the state may have become too large, see whether it has."""
+        changes = self._journal.encode(delta, state)
+        bound = self._bound + len(changes)
+        if bound > self._settings.max_state_bytes:
+            bound = len(self._journal.take_snapshot(state, delta.version).state)
+        self._bound = bound
+        return changes
+
+    def _go_alone(
+        self,
+        step: Step,
+        before: tuple[StateDict | None, Position | None],
+        snapshot: Snapshot | None = None,
+    ) -> Step:
+        assert not self._steps
+        self._before = before
+        self._first = snapshot
+        self._alone = step
+        self._steps.append(step)
+        if step.op_id is not None:
+            self._unknown[step.op_id] = step
+        if step.delta is None:
+            self._state = self._position = None
+        return step
+
+    def _show(self, step: Step) -> None:
+        """Make a step what readers see."""
+        live, delta = self._live, step.delta
+        assert live is not None
+        assert delta is not None
+        history = live.history
+        history.append(delta, len(step.changes))
+        if len(history) > self._settings.delta_threshold:
+            history.trim(count=self._settings.delta_threshold)
+        live.position = Position(delta.epoch, delta.version)
+        live.updated_at = delta.updated_at
+        live.log_bytes += len(step.changes)
+        self._shared = False
+        if step.op_id is not None:
+            self._remember(step.op_id, live.position, delta.updated_at)
+
+    def _remember(self, op_id: str, position: Position, at: float) -> None:
+        known = self._operations
+        known.pop(op_id, None)
+        known[op_id] = Operation(position, at)
+        before = at - self._settings.op_ttl
+        while len(known) > MAX_OPERATIONS or known[next(iter(known))].at < before:
+            del known[next(iter(known))]
+
+    # -- storing -----------------------------------------------------------------------------------
+
+    def shed(self) -> None:
+        """Give up log entries that nobody would be served, where only the newest are ever stored.
+
+        One whose operation is remembered stays, and what is behind it.
+        """
+        if self._flight or self._alone is not None:
+            return
+        keep = max(self._settings.delta_threshold, 1)
+        while len(self._steps) > keep and not self._is_kept(self._steps[0].op_id):
+            self.unstored_bytes -= len(self._steps.popleft().changes)
+
+    def _is_kept(self, op_id: str | None) -> bool:
+        known = self._operations.get(op_id) if op_id is not None else None
+        if known is None or self._live is None or len(self._steps) > MAX_OPERATIONS:
+            return False
+        return known.at >= self._live.updated_at - self._settings.op_ttl
+
+    def compose(
+        self,
+        commit_id: str,
+        now: float,
+        *,
+        fence: Fence,
+        lease_ttl: float,
+        most: int,
+        most_bytes: int,
+    ) -> Batch:
+        """Make the batch that stores the oldest steps, at most so many, and note its flight."""
+        steps = self._choose(most, most_bytes)
+        last = steps[-1].delta
+        snapshot = None if last is None else self._compose_snapshot(steps)
+        trim_to = 0
+        if snapshot is not None:
+            assert steps[0].delta is not None
+            trim_to = max(0, snapshot.version - self._settings.delta_threshold)
+            if self.stored is not None and steps[0].delta.from_version > self.stored.version:
+                trim_to = max(trim_to, steps[0].delta.from_version)
+        batch = Batch(
+            context_id=self.context_id,
+            expect=self.stored,
+            position=last.position if last else None,
+            updated_at=last.updated_at if last else now,
+            entries=tuple(_make_entry(step, commit_id) for step in steps if step.delta),
+            snapshot=snapshot,
+            trim_to=trim_to,
+            forget_operations=last is None or (steps[0].delta or last).from_version == 0,
+            forget_before=now - self._settings.op_ttl,
+            fence=fence,
+            lease_ttl=lease_ttl,
+        )
+        self._flight = len(steps)
+        return batch
+
+    def _choose(self, most: int, most_bytes: int) -> list[Step]:
+        chosen: list[Step] = []
+        size = 0
+        for step in self._steps:
+            size += len(step.changes)
+            if chosen and (len(chosen) == most or size > most_bytes):
+                break
+            chosen.append(step)
+        return chosen
+
+    def _compose_snapshot(self, steps: list[Step]) -> Snapshot | None:
+        """The snapshot of the newest state, if one is due; it can be told of no other."""
+        first, live = steps[0].delta, self._live
+        assert first is not None
+        assert self._state is not None
+        assert self._position is not None
+        if len(steps) < len(self._steps):
+            return None
+        if self._alone is not None:
+            return self._first
+        if live is not None:
+            assert self.stored is not None
+            log_bytes = live.log_bytes if self._shows_at_once else live.log_bytes + _weigh(steps)
+            behind = self._position.version - live.snapshot_version
+            skips = first.from_version > self.stored.version
+            if not skips and not self._journal.outweighs(log_bytes, live.snapshot_bytes, behind):
+                return None
+        return self._journal.take_snapshot(self._state, self._position.version)
+
+    def confirm(self, batch: Batch) -> list[Step]:
+        """Take note that a batch is stored; return its steps, which are acknowledged now."""
+        done = [self._steps.popleft() for _ in range(self._flight)]
+        self._flight = 0
+        self.stored = batch.position
+        self.unstored_bytes -= _weigh(done)
+        if self._alone is not None:
+            self._confirm_alone(self._alone, batch)
+        elif not self._shows_at_once:
+            for step in done:
+                self._show(step)
+                if step.op_id is not None:
+                    self._unknown.pop(step.op_id, None)
+        if batch.snapshot is not None and self._live is not None:
+            self._live.snapshot_version = batch.snapshot.version
+            self._live.snapshot_bytes = len(batch.snapshot.state)
+            self._live.log_bytes = _weigh(self._steps) if self._shows_at_once else 0
+            self._bound = self._live.snapshot_bytes + _weigh(self._steps)
+        return done
+
+    def _confirm_alone(self, step: Step, batch: Batch) -> None:
+        delta = step.delta
+        self._alone, self._first, self._before = None, None, (None, None)
+        self._unknown.clear()
+        self.damage = None
+        if batch.forget_operations:
+            self._operations.clear()
+        if delta is None:
+            self._live = None
+            return
+        assert self._state is not None
+        self._live = Live(
+            context_id=self.context_id,
+            state=self._state,
+            position=delta.position,
+            updated_at=delta.updated_at,
+            history=History(delta.version),
+            snapshot_version=delta.version,
+            snapshot_bytes=0,
+        )
+        self._owner = object()
+        self._shared = True
+        if step.op_id is not None:
+            self._remember(step.op_id, delta.position, delta.updated_at)
+
+    def ground(self) -> None:
+        """Take note that a batch is not under way any more, and is not stored."""
+        self._flight = 0
+
+    def refuse(self) -> list[Step]:
+        """Undo what is applied and not acknowledged; return its steps, whose asks are to be told.
+
+        What was acknowledged, though it is not stored, stays.
+        """
+        self._flight = 0
+        if self._alone is not None:
+            undone = [self._alone]
+            self._state, self._position = self._before
+            self._alone, self._first, self._before = None, None, (None, None)
+        elif self._shows_at_once:
+            return []
+        else:
+            undone = list(self._steps)
+            live = self.look()  # its state is that without the steps
+            self._state, self._position = (live.state, live.position) if live else (None, None)
+        self._owner = object()
+        self._steps.clear()
+        self._unknown.clear()
+        self.unstored_bytes = 0
+        self._bound = self._live.state_bytes if self._live else 0
+        return undone
+
+    def check(self) -> None:
+        """Assert every invariant."""
+        live = self._live
+        versions = [step.delta.version for step in self._steps if step.delta]
+        assert self._flight <= len(self._steps)
+        assert self.unstored_bytes == _weigh(self._steps)
+        assert (self._state is None) == (self._position is None)
+        if self._alone is not None:
+            assert list(self._steps) == [self._alone]
+            return
+        if live is not None:
+            live.check()
+            assert self._position is not None
+            assert live.position.epoch == self._position.epoch
+            assert versions == list(
+                range(self._position.version - len(versions) + 1, self._position.version + 1)
+            )
+            behind = 0 if self._shows_at_once else len(self._steps)
+            assert live.position.version == self._position.version - behind
+        else:
+            assert self._state is None
+            assert not self._steps
+
+    def __repr__(self) -> str:
+        return f"<Behavior {self.context_id!r} {self._position} unstored={len(self._steps)}>"
+
+
+def _make_entry(step: Step, commit_id: str) -> Entry:
+    delta = step.delta
+    assert delta is not None
+    return Entry(
+        version=delta.version,
+        commit_id=commit_id,
+        updated_at=delta.updated_at,
+        changes=step.changes,
+        op_id=step.op_id,
+    )
+
+
+def _weigh(steps: deque[Step] | list[Step]) -> int:
+    return sum(len(step.changes) for step in steps)

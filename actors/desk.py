@@ -1,0 +1,322 @@
+"""Hold `Desk`: the side of an actor that faces its callers. It takes requests in turn, and waits
+for nothing: what takes time is left to the actor's task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import attrs
+
+from actors.agenda import Agenda
+from actors.behavior import Behavior, Step, Turn
+from actors.durability import Durability
+from actors.lease import Lease
+from actors.mailbox import Mailbox
+from actors.messages import Again, Ask, Command, Done, Order, Outcome, Part, copy_error
+from chord.clock import Clock
+from chord.config import Settings
+from chord.errors import (
+    DeadlineExceeded,
+    InvalidState,
+    OutcomeTimeout,
+    Overloaded,
+    Quarantined,
+)
+from chord.live import Live
+from chord.records import Operation
+from chord.requests import Update, op_id_of
+from chord.transition import Unchanged
+from chord.turns import MAX_TURN, Answer, Job, coalesce, is_ephemeral
+
+SHORTEST_RETRY: Final = 0.05
+
+
+class Worked(NamedTuple):
+    """What came of a request, and the step that it rests on until that is acknowledged."""
+
+    step: Step | None
+    outcome: Outcome
+
+
+@attrs.frozen
+class Circumstances:
+    """What all desks of a runtime share. `published` is told that there is something to see."""
+
+    settings: Settings
+    clock: Clock
+    agenda: Agenda
+    durability: Durability
+    published: Callable[[str], None]
+
+
+class Desk:
+    """Takes the requests for one context, in order, and answers them.
+
+    `behavior` is None while the context is not in memory. `holder` is the async command that has
+    the turn.
+    """
+
+    def __init__(self, context_id: str, circumstances: Circumstances) -> None:
+        settings = circumstances.settings
+        self.context_id = context_id
+        self.behavior: Behavior | None = None
+        self.lease: Lease | None = None
+        self.mailbox = Mailbox(settings.mailbox_limit, settings.mailbox_bytes)
+        self.holder: Ask | None = None
+        self.part: Part | None = None
+        self.must_settle = False
+        self.refused_until = 0.0
+        self._opening: Ask | None = None
+        self._all = circumstances
+        self._clock = circumstances.clock
+        self._durability = circumstances.durability
+        self._rejects = settings.mailbox_overflow == "reject"
+
+    def wake(self) -> None:
+        """Have the task look for what there is to do."""
+        raise NotImplementedError
+
+    # -- from the caller's side ------------------------------------------------------------------
+
+    def begin(self, order: Order, now: float) -> Answer | Done | Ask:
+        """Work on a request at once where that is its turn; else it waits, and so must the caller.
+
+        `now` is a monotonic time. Raises what comes of the request, and `Overloaded`.
+        """
+        behavior = self.behavior
+        if self.refused_until > now:
+            raise Quarantined(self.context_id, self.refused_until - now)
+        if behavior is None or not self._is_free(behavior, now) or self._waits(behavior, order):
+            ask = Ask(order, asyncio.get_running_loop().create_future())
+            if not self.mailbox.put(ask, now, waits=not self._rejects):
+                raise Overloaded(self.context_id, self._estimate_retry(now))
+            self.wake()
+            return ask
+        step, outcome = self._work(behavior, order)
+        if step is None:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            assert not isinstance(outcome, Again)
+            return outcome
+        ask = Ask(order, asyncio.get_running_loop().create_future())
+        ask.begun = True
+        step.waiters.append((ask, outcome))
+        return ask
+
+    def expire(self, ask: Ask) -> None:
+        """The time that a caller gave is over."""
+        if ask.begun:
+            ask.answer(OutcomeTimeout(self.context_id))
+        else:
+            self.mailbox.remove(ask)
+            ask.answer(DeadlineExceeded(self.context_id))
+
+    def withdraw(self, ask: Ask) -> None:
+        """A caller waits no longer: what has not begun is not done; what has begun completes."""
+        if ask.timer is not None:
+            ask.timer.cancel()
+        if not ask.begun:
+            self.mailbox.remove(ask)
+
+    def look(self, now: float) -> Live | None:
+        """The context as it is shown, if that is known for sure without asking the store."""
+        if self.behavior is None or self.lease is None or not self.lease.is_sure(now):
+            return None
+        if self.behavior.damage is not None:
+            return None
+        return self.behavior.look()
+
+    def peek(self, now: float) -> Live | None:
+        """The same without its state, which costs the next write nothing."""
+        if self.behavior is None or self.lease is None or not self.lease.is_sure(now):
+            return None
+        return self.behavior.peek()
+
+    def _is_free(self, behavior: Behavior, now: float) -> bool:
+        """Whether a request that comes now has its turn now."""
+        return (
+            not self.mailbox
+            and self.holder is None
+            and not behavior.is_alone
+            and self.lease is not None
+            and self.lease.is_sure(now)
+            and not self._durability.is_crowded(behavior)
+        )
+
+    def _waits(self, behavior: Behavior, order: Order) -> bool:
+        """Whether a request has to wait though it has its turn."""
+        if isinstance(order, Command):
+            if order.is_async or self.part is None:
+                return True
+        elif isinstance(order, Update) and order.ephemeral and behavior.awaited is not None:
+            return is_ephemeral(order)  # more of its kind may come before the commit is through
+        return not behavior.is_settled and behavior.stands_alone(order)
+
+    def _estimate_retry(self, now: float) -> float:
+        oldest = self.mailbox.oldest
+        return SHORTEST_RETRY if oldest is None else max(SHORTEST_RETRY, now - oldest)
+
+    # -- the work --------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Work on what waits, as far as it has its turn now."""
+        self.must_settle = False
+        while self.behavior is not None and self.mailbox and self._can_take(self.behavior):
+            jobs = coalesce(self._due(self.mailbox.take(MAX_TURN)))
+            for index, job in enumerate(jobs):
+                if self._run(self.behavior, job):
+                    continue
+                self.mailbox.put_back(_asks_of(jobs[index:]))
+                if self._opening is None:
+                    return
+                self.mailbox.put_back([self._opening])
+                self._opening = None
+                break
+
+    def _can_take(self, behavior: Behavior) -> bool:
+        return (
+            self.holder is None
+            and not behavior.is_alone
+            and not self._durability.is_crowded(behavior)
+        )
+
+    def _due(self, asks: Iterable[Ask]) -> Iterable[Ask]:
+        """Those whose time is not over, though nobody may have had the time to say so."""
+        now = self._clock.monotonic()
+        for ask in asks:
+            if ask.deadline is not None and ask.deadline <= now:
+                ask.answer(DeadlineExceeded(self.context_id))
+            else:
+                yield ask
+
+    def _run(self, behavior: Behavior, job: Job) -> bool:
+        """Work on a job; False if it has to wait, and all behind it."""
+        if not self._can_take(behavior):
+            return False
+        request: Order = job.request
+        if not behavior.is_settled and behavior.stands_alone(request):
+            self.must_settle = True
+            return False
+        if isinstance(request, Command):
+            (ask,) = job.pendings
+            assert isinstance(ask, Ask)
+            if not self._cast(request, ask):
+                return False
+            if request.is_async:
+                self._hold(behavior, request, ask)
+                return True
+        self._answer(job, *self._work(behavior, request))
+        return True
+
+    def _answer(self, job: Job, step: Step | None, outcome: Outcome) -> None:
+        if isinstance(outcome, InvalidState) and len(job.pendings) > 1:
+            assert self.behavior is not None
+            for single in job.split():  # together they are too large: find out who is
+                self._answer(single, *self._work(self.behavior, single.request))
+            return
+        for ask in job.pendings:
+            assert isinstance(ask, Ask)
+            ask.begun = True
+            if step is None:
+                ask.tell(copy_error(outcome) if isinstance(outcome, BaseException) else outcome)
+            else:
+                step.waiters.append((ask, outcome))
+
+    def _work(self, behavior: Behavior, order: Order) -> Worked:
+        """Do what is asked, and say what is to be answered, and what that rests on."""
+        now = self._clock.time()
+        try:
+            if isinstance(order, Command):
+                return self._command(behavior, order, now)
+            op_id = op_id_of(order)
+            if op_id is not None:
+                since = now - self._all.settings.op_ttl
+                known = behavior.recall_operation(op_id, since)
+                if known is not None:
+                    return _repeat(behavior, known)
+            taken = behavior.take(order, now, secrets.token_hex(8))
+        except Exception as error:
+            return Worked(behavior.awaited, error)
+        except asyncio.CancelledError as error:
+            # nothing is awaited here: it is the application's own
+            return Worked(behavior.awaited, _contain(error))
+        if isinstance(taken, Unchanged):
+            return Worked(behavior.awaited, _unchanged(behavior, taken))
+        return self._step(behavior, taken, None)
+
+    def _command(self, behavior: Behavior, command: Command, now: float) -> Worked:
+        turn = behavior.open_turn(command.initial)
+        return self._finish(behavior, turn, command.call(turn, self.part), now)
+
+    def _finish(self, behavior: Behavior, turn: Turn, value: object, now: float) -> Worked:
+        """Apply what a command did; what it returned is told once that is acknowledged."""
+        taken = behavior.close_turn(turn, now, secrets.token_hex(8))
+        if isinstance(taken, Unchanged):
+            return Worked(behavior.awaited, Done(value))
+        return self._step(behavior, taken, Done(value))
+
+    def _step(self, behavior: Behavior, step: Step, done: Done | None) -> Worked:
+        """Take note of a new version: either it is shown by now, or a commit is to be made."""
+        awaited = behavior.awaited
+        answer = done or _answer_of(step, durable=awaited is not None)
+        if awaited is None:
+            self._all.published(self.context_id)
+            self.note_unstored(behavior)
+        else:
+            self.wake()
+        return Worked(awaited, answer)
+
+    def note_unstored(self, behavior: Behavior) -> None:
+        """A version was acknowledged that is not stored."""
+        raise NotImplementedError
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def _cast(self, command: Command, ask: Ask) -> bool:
+        """See that the application's part has begun; False if something has to be run first."""
+        raise NotImplementedError
+
+    def _hold(self, behavior: Behavior, command: Command, ask: Ask) -> None:
+        """Begin an async command: it has the turn until it returns."""
+        raise NotImplementedError
+
+
+def _asks_of(jobs: Iterable[Job]) -> Iterable[Ask]:
+    for job in jobs:
+        for pending in job.pendings:
+            assert isinstance(pending, Ask)
+            yield pending
+
+
+def _contain(error: BaseException) -> BaseException:
+    contained = RuntimeError("the function was told that something it asked was cancelled")
+    contained.__cause__ = error
+    return contained
+
+
+def _answer_of(step: Step, *, durable: bool) -> Answer:
+    delta = step.delta
+    if delta is None:
+        return Answer(None, None, True, 0.0)
+    return Answer(delta.position, delta, True, delta.updated_at, len(step.changes), durable)
+
+
+def _unchanged(behavior: Behavior, taken: Unchanged) -> Answer:
+    return Answer(taken.position, None, False, behavior.updated_at, 0, behavior.is_settled)
+
+
+def _repeat(behavior: Behavior, known: Operation | Step) -> Worked:
+    """Answer an operation that was done before, or wait for the first call of it."""
+    if isinstance(known, Step):
+        first = _answer_of(known, durable=True)
+        return Worked(known, Again(first))
+    live = behavior.peek()
+    same = live is not None and live.position.epoch == known.position.epoch
+    delta = live.history.get(known.position.version) if live and same else None
+    at = delta.updated_at if delta else known.at
+    durable = behavior.has_stored(known.position)
+    return Worked(None, Answer(known.position, delta, True, at, 0, durable))
