@@ -63,7 +63,7 @@ class StatefulChord(Facade):
         """Tell what a live context does; None where it is not live in this runtime."""
         self._lifetime.check()
         check_context_id(context_id)
-        return self._supervisor.inspect(context_id, 0)
+        return self._supervisor.inspect(context_id, self._fanout.count(context_id))
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:

@@ -26,11 +26,15 @@ Loop: TypeAlias = Callable[[Times], None] | Callable[[Times], Awaitable[None]]
 
 @attrs.frozen(kw_only=True)
 class Contender:
-    """Something to be timed: a loop that does so many `operations` each time round."""
+    """Something to be timed: a loop that does so many `operations` each time round.
+
+    `prepare` makes ready, untimed, for as many times round as it is given.
+    """
 
     name: str
     loop: Loop
     operations: int = 1
+    prepare: Callable[[int], Awaitable[None]] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +112,8 @@ async def _calibrate(contender: Contender, seconds: float) -> int:
 
 
 async def _time(contender: Contender, count: int) -> float:
+    if contender.prepare is not None:
+        await contender.prepare(count)
     gc.collect()
     started = perf_counter()
     under_way = contender.loop(repeat(None, count))

@@ -217,8 +217,6 @@ class NotStored(ChordError):
     `context_ids` says of which contexts. It can't be with `durability="write-through"`.
     """
 
-    applied = None
-
     def __init__(self, context_ids: Sequence[str]) -> None:
         some = ", ".join(map(repr, context_ids[:5]))
         more = f" and {len(context_ids) - 5} more" if len(context_ids) > 5 else ""

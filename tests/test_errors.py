@@ -27,6 +27,7 @@ from chord.errors import (
     InvalidContextId,
     InvalidState,
     NotApplied,
+    NotStored,
     OutcomeTimeout,
     OutcomeUnknown,
     Overloaded,
@@ -134,6 +135,11 @@ EXAMPLES: list[tuple[ChordError, str, dict[str, Any]]] = [
         OutcomeTimeout("room:1"),
         "room:1: time ran out while the work was under way",
         {"context_id": "room:1", "where": "room:1"},
+    ),
+    (
+        NotStored(["a", "b", "c", "d", "e", "f"]),
+        "not everything that was acknowledged is stored: 'a', 'b', 'c', 'd', 'e' and 1 more",
+        {"context_ids": ("a", "b", "c", "d", "e", "f")},
     ),
     (
         CorruptData("context 'room:1'", "the log has a hole"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -11,7 +12,16 @@ from chord.clock import ManualClock
 from chord.errors import BackendUnavailable
 from chord.fanout import Fanout, Watch
 from chord.position import Position
-from chord.records import Context, ContextDeleted, FullContext, NoChange, WatchReply
+from chord.records import (
+    Context,
+    ContextDeleted,
+    Delta,
+    DeltaUpdate,
+    FullContext,
+    NoChange,
+    Reply,
+    WatchReply,
+)
 from tests.waiting import turn
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +32,8 @@ AWAY = BackendUnavailable("there", "away")
 class Counter:
     """A context that is nothing but its position, and notes who asked for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, glances: bool = False) -> None:
+        self.glances = glances
         self.fanout = Fanout()
         self.clock = ManualClock()
         self.position = Position("k", 1)
@@ -30,7 +41,8 @@ class Counter:
         self.asked: list[tuple[Position | int | None, bool]] = []
 
     def watch(self) -> Watch:
-        return Watch(self.fanout, "a", None, self.catch_up, self.clock, 0.0)
+        glance = self.look if self.glances else None
+        return Watch(self.fanout, "a", None, self.catch_up, self.clock, 0.0, glance=glance)
 
     def move_to(self, version: int, epoch: str = "k") -> Position:
         self.position = Position(epoch, version)
@@ -42,15 +54,18 @@ class Counter:
         return FullContext(context, "requested")
 
     async def catch_up(self, since: Position | int | None, first: bool) -> WatchReply:
+        return self.look(since, first)
+
+    def look(self, since: Position | int | None, first: bool = False) -> WatchReply:
         self.asked.append((since, first))
         if self.error:
             raise self.error
         return NoChange(self.position) if since == self.position else self.tell()
 
 
-@pytest.fixture
-def counter() -> Counter:
-    return Counter()
+@pytest.fixture(params=[False, True], ids=["waits for what it looks for", "knows it at a glance"])
+def counter(request: pytest.FixtureRequest) -> Counter:
+    return Counter(glances=request.param)
 
 
 @pytest.fixture
@@ -108,6 +123,156 @@ async def test_entering_in_vain_leaves_nothing_behind(counter: Counter) -> None:
     with pytest.raises(BackendUnavailable):
         await counter.watch().__aenter__()
     assert len(counter.fanout) == 0
+
+
+# -- at a glance ---------------------------------------------------------------------------------
+
+
+class Memory(Counter):
+    """A context whose position is told at a glance while it is `known`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known = True
+        self.glanced: list[Position | int | None] = []
+
+    def watch(self, min_interval: float = 0.0) -> Watch:
+        return Watch(
+            self.fanout, "a", None, self.catch_up, self.clock, min_interval, glance=self.glance
+        )
+
+    def glance(self, since: Position | int | None) -> WatchReply | None:
+        self.glanced.append(since)
+        return self.look(since) if self.known else None
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+async def test_the_first_look_is_no_glance(memory: Memory) -> None:
+    async with memory.watch() as watch:
+        await anext(watch)
+    assert (memory.asked, memory.glanced) == ([(None, True)], [])
+
+
+async def test_what_a_glance_tells_is_told_in_one_turn(memory: Memory) -> None:
+    async with memory.watch() as watch:
+        await anext(watch)
+        waiting = ask(watch)
+        await turn()
+        memory.move_to(2)
+        await turn(1)
+        assert waiting.done()
+        assert waiting.result() == memory.tell()
+
+
+async def test_what_is_not_to_be_told_at_a_glance_is_looked_for(memory: Memory) -> None:
+    async with memory.watch() as watch:
+        first = (await anext(watch)).position
+        memory.known = False
+        second = memory.move_to(2)
+        assert (await anext(watch)).position == second
+    assert memory.glanced == [first]
+    assert memory.asked == [(None, True), (first, False)]
+
+
+async def test_a_glance_is_taken_after_the_interval_only(memory: Memory) -> None:
+    async with memory.watch(min_interval=5.0) as watch:
+        await anext(watch)
+        memory.move_to(2)
+        waiting = ask(watch)
+        await turn()
+        assert memory.glanced == []
+        memory.move_to(3)
+        memory.clock.advance(5.0)
+        assert (await waiting).position.version == 3
+    assert len(memory.glanced) == 1
+
+
+async def test_there_is_no_glance_at_what_has_ended(memory: Memory) -> None:
+    async with memory.watch() as watch:
+        await anext(watch)
+        memory.fanout.end("a", memory.position)
+        assert await anext(watch) == ContextDeleted(memory.position)
+    assert memory.glanced == []
+
+
+class Sharing(Counter):
+    """A context that tells changes, each of which it makes once for all who watch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def watch(self) -> Watch:
+        since = self.position
+        return Watch(
+            self.fanout, "a", since, self.catch_up, self.clock, 0.0, glance=self.remembered
+        )
+
+    def remembered(self, since: Position | int | None) -> WatchReply | None:
+        return self.fanout.remembered("a", since)
+
+    async def catch_up(self, since: Position | int | None, first: bool) -> WatchReply:
+        assert isinstance(since, Position)
+        cursor = self.fanout.cursor("a")
+        reply = self.make(since)
+        await turn(1)
+        self.fanout.remember("a", since, reply, cursor)
+        return reply
+
+    def make(self, since: Position) -> Reply:
+        if since == self.position:
+            return NoChange(since)
+        self.made += 1
+        delta = Delta(
+            context_id="a",
+            changes={},
+            from_version=since.version,
+            version=self.position.version,
+            epoch=since.epoch,
+            updated_at=0.0,
+        )
+        return DeltaUpdate(delta)
+
+
+async def test_all_who_come_later_from_one_position_share_reply_and_position() -> None:
+    sharing = Sharing()
+    async with AsyncExitStack() as stack:
+        watches = [await stack.enter_async_context(sharing.watch()) for _ in range(20)]
+        for watch in watches:
+            await anext(watch)
+        for version in (2, 3, 4):
+            sharing.move_to(version)
+            told = [await anext(watch) for watch in watches]
+            assert all(reply is told[0] for reply in told)
+            assert all(watch.position is watches[0].position for watch in watches)
+            assert watches[0].position == sharing.position
+    assert sharing.made == 3
+
+
+@pytest.mark.parametrize("late", range(6))
+async def test_no_reply_that_is_shared_keeps_anyone_behind(late: int) -> None:
+    """While one looks, in each turn of its look, there is another change."""
+    sharing = Sharing()
+    async with sharing.watch() as one, sharing.watch() as other:
+        await anext(one)
+        await anext(other)
+        for version in (2, 4, 6):
+            reading = [asyncio.create_task(read_up_to(version + 1, each)) for each in (one, other)]
+            await turn(version % 3)
+            sharing.move_to(version)
+            await turn(late)
+            sharing.move_to(version + 1)
+            await turn()
+            assert all(task.done() for task in reading)
+
+
+async def read_up_to(version: int, watch: Watch) -> None:
+    while (await anext(watch)).position.version < version:
+        pass
 
 
 # -- errors --------------------------------------------------------------------------------------

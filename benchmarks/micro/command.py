@@ -25,6 +25,7 @@ THEMES: Final = (
     "codecs",
     "histories",
     "memory",
+    "fanout",
     "sqlite",
     "redis",
     "valkey",

@@ -13,11 +13,15 @@ from benchmarks.comparison import Comparison
 
 @attrs.frozen(kw_only=True)
 class Sizes:
-    """How much of everything: keys of a flat context, deltas of a history, updates at once."""
+    """How much of everything.
+
+    Keys of a flat context, deltas of a history, updates at once, watchers of one context.
+    """
 
     keys: int = 100_000
     deltas: int = 100
     updates: int = 1000
+    watchers: int = 10_000
 
 
 Theme: TypeAlias = Callable[[Sizes], AbstractAsyncContextManager[Sequence[Comparison]]]

@@ -19,7 +19,7 @@ from benchmarks.timing import Effort, Samples
 from chord.testing.servers import find_redis, find_valkey
 from tests.servers import find_program
 
-TINY = Sizes(keys=100, deltas=3, updates=3)
+TINY = Sizes(keys=100, deltas=3, updates=3, watchers=3)
 ONCE = Effort(rounds=2, fewest=1, round_seconds=0.0)
 SERVERS: dict[str, Callable[[], str]] = {"redis": find_redis, "valkey": find_valkey}
 HERE = [theme for theme in THEMES if theme not in SERVERS]
