@@ -458,7 +458,7 @@ class Actor(Desk):
         behavior = self.behavior
         if behavior is None:
             self._put_back_work(
-                [Step(None, b"", None, [(ask, Done(None))]) for ask in self.mailbox.clear()],
+                [Step(None, None, b"", None, [(ask, Done(None))]) for ask in self.mailbox.clear()],
                 counted=True,
             )
         elif self._doubt is None:

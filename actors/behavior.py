@@ -30,7 +30,7 @@ from chord.journal import Journal
 from chord.live import Live
 from chord.position import Position
 from chord.records import Batch, Delta, Entry, Fence, Operation, Snapshot
-from chord.requests import Delete, Request, Restore, Transform
+from chord.requests import Delete, Request, Restore, Transform, Update, op_id_of
 from chord.state import StateDict, Tree
 from chord.transition import Born, Gone, Head, Unchanged, transition
 
@@ -44,6 +44,7 @@ class Step(msgspec.Struct, eq=False, weakref=True):
     """
 
     delta: Delta | None
+    position: Position | None
     changes: bytes
     op_id: str | None
     waiters: list[tuple[Ask, Outcome]]
@@ -83,11 +84,12 @@ class Turn:
 class Behavior:
     """One context, loaded. `shows_at_once`: what is applied is acknowledged without being stored.
 
-    A method that raises leaves everything as it was.
+    `steps` are the versions that were applied and are not stored, and `unstored_bytes` what they
+    take in the log; `alone` is the one that can have nothing behind it. A method that raises leaves
+    everything as it was.
     """
 
     __slots__ = (
-        "_alone",
         "_before",
         "_first",
         "_bound",
@@ -102,10 +104,11 @@ class Behavior:
         "_shared",
         "_shows_at_once",
         "_state",
-        "_steps",
         "_unknown",
+        "alone",
         "context_id",
         "damage",
+        "steps",
         "stored",
         "unstored_bytes",
     )
@@ -134,9 +137,9 @@ class Behavior:
         self._owner: object = object()
         self._shared = True  # whether `_live.state` is the shown state, and is not written
         self._bound = live.state_bytes if live else 0
-        self._steps: deque[Step] = deque()
+        self.steps: deque[Step] = deque()
         self._flight = 0
-        self._alone: Step | None = None
+        self.alone: Step | None = None
         self._before: tuple[StateDict | None, Position | None] = (None, None)
         self._first: Snapshot | None = None
         self._operations = dict(operations)
@@ -159,7 +162,7 @@ class Behavior:
         """Of the applied version; 0 where there is no context."""
         if self._state is None:
             return 0.0
-        last = self._steps[-1].delta if self._steps else None
+        last = self.steps[-1].delta if self.steps else None
         if last is not None:
             return last.updated_at
         return self._live.updated_at if self._live else 0.0
@@ -178,12 +181,7 @@ class Behavior:
     @property
     def is_settled(self) -> bool:
         """Whether all that was applied is stored."""
-        return not self._steps
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether what is under way can have nothing behind it."""
-        return self._alone is not None
+        return not self.steps
 
     @property
     def in_flight(self) -> int:
@@ -192,23 +190,23 @@ class Behavior:
 
     def list_asks(self) -> list[Ask]:
         """All who wait for steps to be stored."""
-        return [ask for step in self._steps for ask, _ in step.waiters]
+        return [ask for step in self.steps for ask, _ in step.waiters]
 
     @property
     def unstored(self) -> int:
         """How many versions are applied and not stored."""
-        return len(self._steps)
+        return len(self.steps)
 
     @property
     def awaited(self) -> Step | None:
         """The newest step that is not acknowledged: what is answered now rests on it."""
-        if not self._steps or (self._shows_at_once and self._alone is None):
+        if not self.steps or (self._shows_at_once and self.alone is None):
             return None
-        return self._steps[-1]
+        return self.steps[-1]
 
     def stands_alone(self, request: Order) -> bool:
         """Whether a request can be taken only when all is settled."""
-        if self._state is None or isinstance(request, (Delete, Restore)):
+        if self._state is None or type(request) is Delete or type(request) is Restore:
             return True
         return self._live is not None and self._live.ended
 
@@ -226,11 +224,11 @@ class Behavior:
         return self._live
 
     def _find_shown(self) -> StateDict:
-        state = self._before[0] if self._alone else self._state
+        state = self._before[0] if self.alone else self._state
         assert state is not None
-        if self._shows_at_once or self._alone:
+        if self._shows_at_once or self.alone:
             return state
-        for step in reversed(self._steps):
+        for step in reversed(self.steps):
             assert step.delta is not None
             state = apply(state, invert(step.delta.changes))
         return state
@@ -250,25 +248,33 @@ class Behavior:
 
     # -- taking requests ---------------------------------------------------------------------------
 
-    def take(self, request: Request, now: float, epoch: str) -> Taken:
+    def take(self, request: Request, now: float, name: Callable[[], str]) -> Taken:
         """Apply a request; raise what `transition` raises. It must be settled if it stands alone.
 
-        `epoch` is the name of the life that this begins, should it begin one.
+        `name` makes a name for the epoch that this begins, should it begin one.
         """
         live = self._live
         ended = live is not None and live.ended
-        if self.damage is not None and not isinstance(request, (Delete, Restore)):
+        if type(request) is not Update:
+            self._prepare(request)
+        elif self.damage is not None:
             raise self.damage
-        if isinstance(request, Transform):
-            self._owner = object()  # a transform's function may keep what it is shown
+        begins = ended or self._state is None or type(request) is Restore
+        epoch = name() if begins else ""
         head = Head(self.context_id, self._state, self._position, self._owner, ended)
         outcome = transition(head, request, now, epoch)
         if isinstance(outcome, Born):
-            return self._bear(outcome.state, outcome.delta, getattr(request, "op_id", None))
+            return self._bear(outcome.state, outcome.delta, op_id_of(request))
         if isinstance(outcome, Gone):
-            step = Step(None, b"", None, [])
+            step = Step(None, None, b"", None, [])
             return self._go_alone(step, (self._state, self._position))
         return outcome
+
+    def _prepare(self, request: Request) -> None:
+        if self.damage is not None and not isinstance(request, (Delete, Restore)):
+            raise self.damage
+        if isinstance(request, Transform):
+            self._owner = object()  # its function may keep what it is shown
 
     def open_turn(self, initial: Callable[[], StateDict] | None) -> Turn:
         """Begin a command's turn. Raises `ContextNotFound` where nothing says how to begin."""
@@ -281,19 +287,19 @@ class Behavior:
             raise ContextNotFound(self.context_id)
         return Turn(initial(), begins=True)
 
-    def close_turn(self, turn: Turn, now: float, epoch: str) -> Taken:
+    def close_turn(self, turn: Turn, now: float, name: Callable[[], str]) -> Taken:
         """Apply what a command did in its turn, as one version."""
         changes = turn.changes
         state = turn.share()
         if turn.begins:
             changes = Tree({key: Added(value) for key, value in state.items()})
-            return self._bear(state, self._make_delta(changes, 0, epoch, now), None)
+            return self._bear(state, self._make_delta(changes, 0, name(), now), None)
         position = self._position
         assert position is not None
         if not changes:
             return Unchanged(position)
         ended = self._live is not None and self._live.ended
-        epoch = epoch if ended else position.epoch
+        epoch = name() if ended else position.epoch
         return self._bear(state, self._make_delta(changes, position.version, epoch, now), None)
 
     def _make_delta(self, changes: Changes, version: int, epoch: str, now: float) -> Delta:
@@ -307,13 +313,13 @@ class Behavior:
         )
 
     def _bear(self, state: StateDict, delta: Delta, op_id: str | None) -> Step:
-        position = self._position
-        begins = position is None or position.epoch != delta.epoch
-        before = self._state
-        if begins:
+        last, before = self._position, self._state
+        position = Position(delta.epoch, delta.version)
+        if last is None or last.epoch != delta.epoch:
             snapshot = self._journal.take_snapshot(state, delta.version)
-            self._state, self._position = state, Position(delta.epoch, delta.version)
-            return self._go_alone(Step(delta, b"", op_id, []), (before, position), snapshot)
+            self._state, self._position = state, position
+            step = Step(delta, position, b"", op_id, [])
+            return self._go_alone(step, (before, last), snapshot)
         try:
             changes = self._encode(delta, state)
         except BaseException:
@@ -321,11 +327,12 @@ class Behavior:
                 self._state = apply(state, invert(delta.changes))
                 self._owner = object()
             raise
-        self._state, self._position = state, Position(delta.epoch, delta.version)
-        step = Step(delta, changes, op_id, [])
-        self._steps.append(step)
+        self._state, self._position = state, position
+        step = Step(delta, position, changes, op_id, [])
+        self.steps.append(step)
         self.unstored_bytes += len(changes)
-        self._shared = self._shared and before is not state
+        if self._shared and before is state:
+            self._shared = False
         if self._shows_at_once:
             self._show(step)
         elif op_id is not None:
@@ -347,11 +354,11 @@ class Behavior:
         before: tuple[StateDict | None, Position | None],
         snapshot: Snapshot | None = None,
     ) -> Step:
-        assert not self._steps
+        assert not self.steps
         self._before = before
         self._first = snapshot
-        self._alone = step
-        self._steps.append(step)
+        self.alone = step
+        self.steps.append(step)
         if step.op_id is not None:
             self._unknown[step.op_id] = step
         if step.delta is None:
@@ -360,19 +367,20 @@ class Behavior:
 
     def _show(self, step: Step) -> None:
         """Make a step what readers see."""
-        live, delta = self._live, step.delta
+        live, delta, position, size = self._live, step.delta, step.position, len(step.changes)
         assert live is not None
         assert delta is not None
+        assert position is not None
         history = live.history
-        history.append(delta, len(step.changes))
+        history.append(delta, size)
         if len(history) > self._settings.delta_threshold:
             history.trim(count=self._settings.delta_threshold)
-        live.position = Position(delta.epoch, delta.version)
+        live.position = position
         live.updated_at = delta.updated_at
-        live.log_bytes += len(step.changes)
+        live.log_bytes += size
         self._shared = False
         if step.op_id is not None:
-            self._remember(step.op_id, live.position, delta.updated_at)
+            self._remember(step.op_id, position, delta.updated_at)
 
     def _remember(self, op_id: str, position: Position, at: float) -> None:
         known = self._operations
@@ -389,15 +397,15 @@ class Behavior:
 
         One whose operation is remembered stays, and what is behind it.
         """
-        if self._flight or self._alone is not None:
+        if self._flight or self.alone is not None:
             return
         keep = max(self._settings.delta_threshold, 1)
-        while len(self._steps) > keep and not self._is_kept(self._steps[0].op_id):
-            self.unstored_bytes -= len(self._steps.popleft().changes)
+        while len(self.steps) > keep and not self._is_kept(self.steps[0].op_id):
+            self.unstored_bytes -= len(self.steps.popleft().changes)
 
     def _is_kept(self, op_id: str | None) -> bool:
         known = self._operations.get(op_id) if op_id is not None else None
-        if known is None or self._live is None or len(self._steps) > MAX_OPERATIONS:
+        if known is None or self._live is None or len(self.steps) > MAX_OPERATIONS:
             return False
         return known.at >= self._live.updated_at - self._settings.op_ttl
 
@@ -424,7 +432,7 @@ class Behavior:
         batch = Batch(
             context_id=self.context_id,
             expect=self.stored,
-            position=last.position if last else None,
+            position=steps[-1].position,
             updated_at=last.updated_at if last else now,
             entries=tuple(_make_entry(step, commit_id) for step in steps if step.delta),
             snapshot=snapshot,
@@ -440,7 +448,7 @@ class Behavior:
     def _choose(self, most: int, most_bytes: int) -> list[Step]:
         chosen: list[Step] = []
         size = 0
-        for step in self._steps:
+        for step in self.steps:
             size += len(step.changes)
             if chosen and (len(chosen) == most or size > most_bytes):
                 break
@@ -453,9 +461,9 @@ class Behavior:
         assert first is not None
         assert self._state is not None
         assert self._position is not None
-        if len(steps) < len(self._steps):
+        if len(steps) < len(self.steps):
             return None
-        if self._alone is not None:
+        if self.alone is not None:
             return self._first
         if live is not None:
             assert self.stored is not None
@@ -468,12 +476,12 @@ class Behavior:
 
     def confirm(self, batch: Batch) -> list[Step]:
         """Take note that a batch is stored; return its steps, which are acknowledged now."""
-        done = [self._steps.popleft() for _ in range(self._flight)]
+        done = [self.steps.popleft() for _ in range(self._flight)]
         self._flight = 0
         self.stored = batch.position
         self.unstored_bytes -= _weigh(done)
-        if self._alone is not None:
-            self._confirm_alone(self._alone, batch)
+        if self.alone is not None:
+            self._confirm_alone(self.alone, batch)
         elif not self._shows_at_once:
             for step in done:
                 self._show(step)
@@ -482,25 +490,25 @@ class Behavior:
         if batch.snapshot is not None and self._live is not None:
             self._live.snapshot_version = batch.snapshot.version
             self._live.snapshot_bytes = len(batch.snapshot.state)
-            self._live.log_bytes = _weigh(self._steps) if self._shows_at_once else 0
-            self._bound = self._live.snapshot_bytes + _weigh(self._steps)
+            self._live.log_bytes = _weigh(self.steps) if self._shows_at_once else 0
+            self._bound = self._live.snapshot_bytes + _weigh(self.steps)
         return done
 
     def _confirm_alone(self, step: Step, batch: Batch) -> None:
-        delta = step.delta
-        self._alone, self._first, self._before = None, None, (None, None)
+        delta, position = step.delta, step.position
+        self.alone, self._first, self._before = None, None, (None, None)
         self._unknown.clear()
         self.damage = None
         if batch.forget_operations:
             self._operations.clear()
-        if delta is None:
+        if delta is None or position is None:
             self._live = None
             return
         assert self._state is not None
         self._live = Live(
             context_id=self.context_id,
             state=self._state,
-            position=delta.position,
+            position=position,
             updated_at=delta.updated_at,
             history=History(delta.version),
             snapshot_version=delta.version,
@@ -509,7 +517,7 @@ class Behavior:
         self._owner = object()
         self._shared = True
         if step.op_id is not None:
-            self._remember(step.op_id, delta.position, delta.updated_at)
+            self._remember(step.op_id, position, delta.updated_at)
 
     def ground(self) -> None:
         """Take note that a batch is not under way any more, and is not stored."""
@@ -521,18 +529,18 @@ class Behavior:
         What was acknowledged, though it is not stored, stays.
         """
         self._flight = 0
-        if self._alone is not None:
-            undone = [self._alone]
+        if self.alone is not None:
+            undone = [self.alone]
             self._state, self._position = self._before
-            self._alone, self._first, self._before = None, None, (None, None)
+            self.alone, self._first, self._before = None, None, (None, None)
         elif self._shows_at_once:
             return []
         else:
-            undone = list(self._steps)
+            undone = list(self.steps)
             live = self.look()  # its state is that without the steps
             self._state, self._position = (live.state, live.position) if live else (None, None)
         self._owner = object()
-        self._steps.clear()
+        self.steps.clear()
         self._unknown.clear()
         self.unstored_bytes = 0
         self._bound = self._live.state_bytes if self._live else 0
@@ -541,12 +549,12 @@ class Behavior:
     def check(self) -> None:
         """Assert every invariant."""
         live = self._live
-        versions = [step.delta.version for step in self._steps if step.delta]
-        assert self._flight <= len(self._steps)
-        assert self.unstored_bytes == _weigh(self._steps)
+        versions = [step.delta.version for step in self.steps if step.delta]
+        assert self._flight <= len(self.steps)
+        assert self.unstored_bytes == _weigh(self.steps)
         assert (self._state is None) == (self._position is None)
-        if self._alone is not None:
-            assert list(self._steps) == [self._alone]
+        if self.alone is not None:
+            assert list(self.steps) == [self.alone]
             return
         if live is not None:
             live.check()
@@ -555,14 +563,14 @@ class Behavior:
             assert versions == list(
                 range(self._position.version - len(versions) + 1, self._position.version + 1)
             )
-            behind = 0 if self._shows_at_once else len(self._steps)
+            behind = 0 if self._shows_at_once else len(self.steps)
             assert live.position.version == self._position.version - behind
         else:
             assert self._state is None
-            assert not self._steps
+            assert not self.steps
 
     def __repr__(self) -> str:
-        return f"<Behavior {self.context_id!r} {self._position} unstored={len(self._steps)}>"
+        return f"<Behavior {self.context_id!r} {self._position} unstored={len(self.steps)}>"
 
 
 def _make_entry(step: Step, commit_id: str) -> Entry:

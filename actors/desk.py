@@ -138,23 +138,24 @@ class Desk:
 
     def _is_free(self, behavior: Behavior, now: float) -> bool:
         """Whether a request that comes now has its turn now."""
+        lease = self.lease
         return (
-            not self.mailbox
+            behavior.alone is None
+            and lease is not None
+            and now < lease.until
+            and not self.mailbox.asks
             and self.holder is None
-            and not behavior.is_alone
-            and self.lease is not None
-            and self.lease.is_sure(now)
             and not self._durability.is_crowded(behavior)
         )
 
     def _waits(self, behavior: Behavior, order: Order) -> bool:
         """Whether a request has to wait though it has its turn."""
-        if isinstance(order, Command):
-            if order.is_async or self.part is None:
-                return True
-        elif isinstance(order, Update) and order.ephemeral and behavior.awaited is not None:
-            return is_ephemeral(order)  # more of its kind may come before the commit is through
-        return not behavior.is_settled and behavior.stands_alone(order)
+        if type(order) is Update:
+            if order.ephemeral and behavior.awaited is not None:
+                return is_ephemeral(order)  # more may come before the commit is through
+        elif isinstance(order, Command) and (order.is_async or self.part is None):
+            return True
+        return bool(behavior.steps) and behavior.stands_alone(order)
 
     def _estimate_retry(self, now: float) -> float:
         oldest = self.mailbox.oldest
@@ -180,7 +181,7 @@ class Desk:
     def _can_take(self, behavior: Behavior) -> bool:
         return (
             self.holder is None
-            and not behavior.is_alone
+            and behavior.alone is None
             and not self._durability.is_crowded(behavior)
         )
 
@@ -232,13 +233,12 @@ class Desk:
         try:
             if isinstance(order, Command):
                 return self._command(behavior, order, now)
-            op_id = op_id_of(order)
-            if op_id is not None:
+            if (op_id := op_id_of(order)) is not None:
                 since = now - self._all.settings.op_ttl
                 known = behavior.recall_operation(op_id, since)
                 if known is not None:
                     return _repeat(behavior, known)
-            taken = behavior.take(order, now, secrets.token_hex(8))
+            taken = behavior.take(order, now, _name_epoch)
         except Exception as error:
             return Worked(behavior.awaited, error)
         except asyncio.CancelledError as error:
@@ -254,7 +254,7 @@ class Desk:
 
     def _finish(self, behavior: Behavior, turn: Turn, value: object, now: float) -> Worked:
         """Apply what a command did; what it returned is told once that is acknowledged."""
-        taken = behavior.close_turn(turn, now, secrets.token_hex(8))
+        taken = behavior.close_turn(turn, now, _name_epoch)
         if isinstance(taken, Unchanged):
             return Worked(behavior.awaited, Done(value))
         return self._step(behavior, taken, Done(value))
@@ -285,6 +285,10 @@ class Desk:
         raise NotImplementedError
 
 
+def _name_epoch() -> str:
+    return secrets.token_hex(8)
+
+
 def _asks_of(jobs: Iterable[Job]) -> Iterable[Ask]:
     for job in jobs:
         for pending in job.pendings:
@@ -302,7 +306,7 @@ def _answer_of(step: Step, *, durable: bool) -> Answer:
     delta = step.delta
     if delta is None:
         return Answer(None, None, True, 0.0)
-    return Answer(delta.position, delta, True, delta.updated_at, len(step.changes), durable)
+    return Answer(step.position, delta, True, delta.updated_at, len(step.changes), durable)
 
 
 def _unchanged(behavior: Behavior, taken: Unchanged) -> Answer:

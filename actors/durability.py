@@ -101,7 +101,7 @@ class Durability:
         """Whether there is something to commit that waits for nothing but its turn."""
         if behavior.is_settled:
             return False
-        if not self.shows_at_once or behavior.is_alone:
+        if not self.shows_at_once or behavior.alone is not None:
             return True
         if self.interval is None:
             return False
@@ -109,9 +109,7 @@ class Durability:
 
     def is_crowded(self, behavior: Behavior) -> bool:
         """Whether so much is not stored that the next request has to wait."""
-        if not self.keeps_all:
-            return behavior.unstored_bytes >= MAX_UNSTORED_BYTES
-        return behavior.unstored >= MAX_UNSTORED or behavior.unstored_bytes >= MAX_UNSTORED_BYTES
+        return behavior.unstored_bytes >= MAX_UNSTORED_BYTES or len(behavior.steps) >= MAX_UNSTORED
 
     def is_pressing(self, behavior: Behavior) -> bool:
         """Whether a commit is due because too much is not stored."""

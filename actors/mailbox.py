@@ -12,15 +12,16 @@ class Mailbox:
     """A queue with so much room; behind it, in line, those who wait for room.
 
     Who stands in line holds their request themselves, so it is not counted. What is under way
-    already, and is put back, comes first again, whether there is room or not.
+    already, and is put back, comes first again, whether there is room or not. `asks` is to be read
+    only: those who have room.
     """
 
-    __slots__ = ("_asks", "_bytes", "_limit", "_limit_bytes", "_line")
+    __slots__ = ("_bytes", "_limit", "_limit_bytes", "_line", "asks")
 
     def __init__(self, limit: int, limit_bytes: int) -> None:
         self._limit = limit
         self._limit_bytes = limit_bytes
-        self._asks: deque[Ask] = deque()
+        self.asks: deque[Ask] = deque()
         self._line: deque[Ask] = deque()
         self._bytes = 0
 
@@ -32,19 +33,19 @@ class Mailbox:
             if waits:
                 self._line.append(ask)
             return waits
-        self._asks.append(ask)
+        self.asks.append(ask)
         self._bytes += ask.size
         return True
 
     def take(self, most: int) -> list[Ask]:
         """Take up to `most` requests from the front, without those whom nobody waits for."""
         taken: list[Ask] = []
-        while self._asks and len(taken) < most:
-            ask = self._asks.popleft()
+        while self.asks and len(taken) < most:
+            ask = self.asks.popleft()
             self._bytes -= ask.size
             if ask.is_open:
                 taken.append(ask)
-            if not self._asks:
+            if not self.asks:
                 self._let_in()
         self._let_in()
         return taken
@@ -53,13 +54,13 @@ class Mailbox:
         """Put requests to the front again, in their order."""
         for ask in reversed(list(asks)):
             ask.begun = False
-            self._asks.appendleft(ask)
+            self.asks.appendleft(ask)
             self._bytes += ask.size
 
     def remove(self, ask: Ask) -> bool:
         """Take a request out, wherever it stands. O(n)."""
-        if ask in self._asks:
-            self._asks.remove(ask)
+        if ask in self.asks:
+            self.asks.remove(ask)
             self._bytes -= ask.size
             self._let_in()
             return True
@@ -70,22 +71,22 @@ class Mailbox:
 
     def clear(self) -> list[Ask]:
         """Take everything, those in line too."""
-        taken = [*self._asks, *self._line]
-        self._asks.clear()
+        taken = [*self.asks, *self._line]
+        self.asks.clear()
         self._line.clear()
         self._bytes = 0
         return taken
 
     def _has_room(self, size: int) -> bool:
         """One that is alone always has room, however large: it would never have any."""
-        if not self._asks:
+        if not self.asks:
             return True
-        return len(self._asks) < self._limit and self._bytes + size <= self._limit_bytes
+        return len(self.asks) < self._limit and self._bytes + size <= self._limit_bytes
 
     def _let_in(self) -> None:
         while self._line and self._has_room(self._line[0].size):
             ask = self._line.popleft()
-            self._asks.append(ask)
+            self.asks.append(ask)
             self._bytes += ask.size
 
     @property
@@ -95,18 +96,18 @@ class Mailbox:
     @property
     def oldest(self) -> float | None:
         """When the first of those who wait came, as a monotonic time."""
-        return self._asks[0].since if self._asks else None
+        return self.asks[0].since if self.asks else None
 
     def __len__(self) -> int:
-        return len(self._asks) + len(self._line)
+        return len(self.asks) + len(self._line)
 
     def __bool__(self) -> bool:
-        return bool(self._asks)
+        return bool(self.asks)
 
     def __repr__(self) -> str:
-        return f"<Mailbox {len(self._asks)}/{self._limit} in line={len(self._line)}>"
+        return f"<Mailbox {len(self.asks)}/{self._limit} in line={len(self._line)}>"
 
     def check(self) -> None:
         """Assert every invariant. O(n)."""
-        assert self._bytes == sum(ask.size for ask in self._asks)
-        assert self._asks or not self._line
+        assert self._bytes == sum(ask.size for ask in self.asks)
+        assert self.asks or not self._line

@@ -73,7 +73,7 @@ class MsgspecCodec:
         return self._decode(data, _raise_state)
 
     def encode_changes(self, changes: Changes) -> bytes:
-        if _is_rich_tree(changes):
+        if getattr(changes, "_rich", True) and _is_rich_tree(changes):
             changes = self._lower_tree(changes)
         return FORMAT + self._encoder.encode(changes)
 

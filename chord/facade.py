@@ -57,7 +57,7 @@ from chord.requests import (
 )
 from chord.shelf import Shelf
 from chord.sync import Since, decide, read_since
-from chord.telemetry import Span
+from chord.telemetry import Span, Unwatched
 from chord.turns import Answer
 
 
@@ -83,6 +83,7 @@ class Facade(Chord):
         self._journal = Journal(self._settings)
         self._shelf = Shelf(backend, self._journal, self._settings.cache_size)
         self._fanout = Fanout()
+        self._unwatched = Unwatched(None, self._settings.clock, "", None)
         self._lifetime = Lifetime(shielded=self._shields_tasks)
         self._me = weakref.ref(self)
         self._cleaner: PeriodicCleaner
@@ -392,6 +393,8 @@ class Facade(Chord):
         return self._begin(operation, None)
 
     def _begin(self, operation: str, context_id: str | None) -> Span:
+        if self._settings.telemetry is None:
+            return self._unwatched
         return Span(self._settings.telemetry, self._settings.clock, operation, context_id)
 
     def check(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from chord.delta.composition import merge
 from chord.records import Delta
@@ -14,9 +14,8 @@ REMEMBERED: Final = 64
 """How many merged answers a history keeps."""
 
 
-class _Item(NamedTuple):
-    delta: Delta
-    total: int  # bytes of all deltas ever appended, this one included
+_Item: TypeAlias = tuple[Delta, int]
+"""A delta, and the bytes of all deltas that were ever appended, up to it."""
 
 
 class History:
@@ -45,18 +44,22 @@ class History:
 
     def append(self, delta: Delta, size: int) -> None:
         """Add the delta that leads on from the head; raise `ValueError` for any other. O(1)."""
-        if delta.from_version != self._head or delta.version <= delta.from_version:
-            raise ValueError(
-                f"a delta from {delta.from_version} to {delta.version} does not continue "
-                f"a history that ends at {self._head}"
-            )
-        if delta.version != delta.from_version + 1:
-            raise ValueError("a history holds one delta for each version")
-        if self._items and self._items[-1].delta.epoch != delta.epoch:
+        head = self._head
+        if delta.from_version != head or delta.version != head + 1:
+            raise ValueError(self._find_gap(delta))
+        if self._items and self._items[-1][0].epoch != delta.epoch:
             raise ValueError("a history is of one epoch")
         self._total += size
-        self._items.append(_Item(delta, self._total))
-        self._head = delta.version
+        self._items.append((delta, self._total))
+        self._head = head + 1
+
+    def _find_gap(self, delta: Delta) -> str:
+        if delta.from_version == self._head < delta.version:
+            return "a history holds one delta for each version"
+        return (
+            f"a delta from {delta.from_version} to {delta.version} does not continue "
+            f"a history that ends at {self._head}"
+        )
 
     def trim(
         self,
@@ -71,7 +74,7 @@ class History:
         """
         dropped = 0
         while self._items and self._exceeds(count, before, size):
-            self._dropped = self._items.popleft().total
+            self._dropped = self._items.popleft()[1]
             self._base += 1
             dropped += 1
         if dropped:
@@ -81,18 +84,18 @@ class History:
     def _exceeds(self, count: int | None, before: float | None, size: int | None) -> bool:
         return (
             (count is not None and len(self._items) > count)
-            or (before is not None and self._items[0].delta.updated_at < before)
+            or (before is not None and self._items[0][0].updated_at < before)
             or (size is not None and self.size_since(self._base) > size)
         )
 
     def get(self, version: int) -> Delta | None:
         """Return the delta that led to `version`, if it is here."""
         index = version - self._base - 1
-        return self._items[index].delta if 0 <= index < len(self._items) else None
+        return self._items[index][0] if 0 <= index < len(self._items) else None
 
     def deltas(self) -> Iterator[Delta]:
         """Iterate over the deltas, the oldest first."""
-        return (item.delta for item in self._items)
+        return (delta for delta, _ in self._items)
 
     def since(self, version: int, *, not_before: float | None = None) -> Delta | None:
         """Return one delta from `version` to the head, or None where it cannot be told.
@@ -115,15 +118,15 @@ class History:
     def size_since(self, version: int) -> int:
         """Return the bytes of the deltas behind `version`, counted one by one. O(1)."""
         index = version - self._base - 1
-        return self._total - (self._items[index].total if index >= 0 else self._dropped)
+        return self._total - (self._items[index][1] if index >= 0 else self._dropped)
 
     def _merge(self, version: int, known: Delta | None) -> Delta:
         start = version if known is None else known.version
         tail = islice(self._items, start - self._base, None)
-        parts = [item.delta.changes for item in tail]
+        parts = [delta.changes for delta, _ in tail]
         if known is not None:
             parts.insert(0, known.changes)
-        last = self._items[-1].delta
+        last = self._items[-1][0]
         return Delta(
             context_id=last.context_id,
             changes=merge(parts),
@@ -147,9 +150,9 @@ class History:
 
     def check(self) -> None:
         """Assert every invariant. O(length)."""
-        versions = [item.delta.version for item in self._items]
+        versions = [delta.version for delta, _ in self._items]
         assert versions == list(range(self._base + 1, self._head + 1))
-        totals = [self._dropped, *(item.total for item in self._items)]
+        totals = [self._dropped, *(total for _, total in self._items)]
         assert totals == sorted(totals)
         assert totals[-1] == self._total or not self._items
         assert len(self._merged) <= REMEMBERED

@@ -41,10 +41,11 @@ class Lifetime:
         """Raise `ChordClosed` unless it is open, and `WrongLoop` anywhere but at home."""
         if self._tasks is None or self._closing:
             raise ChordClosed("the runtime is not open: use it in 'async with'")
+        if asyncio._get_running_loop() is self._loop:  # None in a forked process, until it has one
+            return
         if os.getpid() != self._pid:
             raise WrongLoop("opened before a fork; open another in this process")
-        if _find_loop() is not self._loop:
-            raise WrongLoop("opened in another event loop")
+        raise WrongLoop("opened in another event loop")
 
     def close(self) -> None:
         """Let nobody begin anything new; what is under way goes on, and may start tasks."""
@@ -97,11 +98,3 @@ def is_being_cancelled() -> bool:
     """Whether the running task was cancelled, not just something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _find_loop() -> asyncio.AbstractEventLoop | None:
-    """The running loop; None in a thread that has none."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

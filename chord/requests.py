@@ -68,7 +68,8 @@ Request: TypeAlias = Set | Update | Transform | Delete | Restore
 
 def op_id_of(request: Request) -> str | None:
     """The id under which the request is remembered, if any."""
-    return None if isinstance(request, (Delete, Restore)) else request.op_id
+    kind = type(request)
+    return None if kind is Delete or kind is Restore else request.op_id  # type: ignore[union-attr]
 
 
 MAX_ID_BYTES: Final = 512

@@ -81,9 +81,13 @@ class Patch(StateDict):
 
 
 class Tree(dict[str, Any]):
-    """A dict of a tree of changes. Read-only, as every reader of a delta shares it."""
+    """A dict of a tree of changes. Read-only, as every reader of a delta shares it.
 
-    __slots__ = ()
+    `_rich` is False where it is known that nothing rich is in it; else it may not even be there.
+    """
+
+    __slots__ = ("_rich",)
+    _rich: bool
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse

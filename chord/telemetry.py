@@ -72,6 +72,18 @@ class Span:
             _log.exception("telemetry failed on %r", event)
 
 
+class Unwatched(Span):
+    """A span of whatever operation, of which nobody wants to know."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        return None
+
+
 class LogTelemetry:
     """Tell each operation to a logger, in one line, at level DEBUG."""
 

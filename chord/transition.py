@@ -61,7 +61,7 @@ def transition(head: Head, request: Request, now: float, fresh_epoch: str) -> Ou
     as it was.
     """
     match request:
-        case Update():
+        case Update():  # by far the most, so it comes first
             return _update(head, request, now, fresh_epoch)
         case Set():
             return _set(head, request, now, fresh_epoch)

@@ -59,13 +59,19 @@ def update(
     Raises `InvalidState` where an operator meets a value of another type.
     """
     node = state if type(state) is StateDict else make_dict(state, None, True)
-    return _update_dict(node, partial, owner)
+    made, changes = _update_dict(node, partial, owner)
+    if not (made._rich or node._rich):
+        changes._rich = False
+    return made, changes
 
 
 def update_in_turn(
     state: StateDict, partials: Iterable[Mapping[str, Any]], *, owner: object | None = None
 ) -> tuple[StateDict, Changes]:
     """Put several partial states, one after the other; the delta is one. If one raises, all go."""
+    partials = tuple(partials)
+    if len(partials) == 1:
+        return update(state, partials[0], owner=owner)
     made = state
     parts: list[Changes] = []
     try:
@@ -77,7 +83,7 @@ def update_in_turn(
             for changes in reversed(parts):
                 _put_back(state, changes)
         raise
-    return made, parts[0] if len(parts) == 1 else merge(parts)
+    return made, merge(parts)
 
 
 def _update_dict(
