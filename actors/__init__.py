@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from actors.application import ContextActor, command, every
 from actors.stateful import StatefulChord
 from actors.supervisor import DeadLetter, Inspection
 
-__all__ = ["DeadLetter", "Inspection", "StatefulChord"]
+__all__ = ["ContextActor", "DeadLetter", "Inspection", "StatefulChord", "command", "every"]

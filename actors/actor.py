@@ -12,14 +12,13 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from actors.agenda import Due
 from actors.behavior import Behavior, Step
-from actors.desk import Circumstances, Desk
+from actors.desk import Circumstances
 from actors.durability import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
@@ -29,10 +28,12 @@ from actors.durability import (
     find_pause,
     judge,
 )
+from actors.known import Known
 from actors.lease import Lease, Leases
-from actors.messages import Again, Ask, Command, Done, Outcome, copy_error
+from actors.messages import Again, Ask, Command, Done, copy_error
+from actors.player import Player
 from chord.backends.base import Backend
-from chord.crew import Crew
+from chord.crew import Crew, Work
 from chord.errors import (
     ChordClosed,
     ChordError,
@@ -63,7 +64,7 @@ class Surroundings:
     """What all actors of a runtime share. They tell their supervisor what becomes of them.
 
     `crashed` answers with the seconds to pause. `left` is told of an actor with nothing in memory
-    and nobody waiting.
+    and nobody waiting, `used` of one that was used by its part.
     """
 
     circumstances: Circumstances
@@ -74,8 +75,10 @@ class Surroundings:
     deleted: Callable[[str, Position], None]
     crashed: Callable[[Actor, Exception], float]
     left: Callable[[Actor, Live | None], None]
+    used: Callable[[Actor], None]
     lost: Callable[[Actor, int], None]
     dead: Callable[[Actor, Ask], None]
+    known: Known
     counts: dict[str, int]
 
 
@@ -88,7 +91,7 @@ class Doubt:
     tries: int = 0
 
 
-class Actor(Desk):
+class Actor(Player):
     """A context, from its first request until it has left memory."""
 
     def __init__(self, context_id: str, surroundings: Surroundings) -> None:
@@ -101,13 +104,11 @@ class Actor(Desk):
         self._window_is_over = False
         self._wants_flush: list[asyncio.Future[None]] = []
         self._doubt: Doubt | None = None
-        self._known: Position | None = None
+        self._must_look = False
         self._attempts = 0
         self._closed = False
         self.used_at = 0.0
-        self.is_leaving = False
         self.crashes: list[float] = []
-        self.last_error: BaseException | None = None
 
     # -- when there is something to do -----------------------------------------------------------
 
@@ -115,6 +116,12 @@ class Actor(Desk):
         if not self._running and self._pause is None:
             self._running = True
             self._around.crew.put(self._serve)
+
+    def start(self, work: Work) -> None:
+        self._around.crew.put(work)
+
+    def note_use(self) -> None:
+        self._around.used(self)
 
     def leave(self) -> None:
         """Leave memory once everything is done and stored, unless something comes meanwhile."""
@@ -181,8 +188,9 @@ class Actor(Desk):
             return await self._begin_or_leave()
         if self._doubt is not None:
             return await self._resolve(behavior, self._doubt)
-        if not self._is_sure() and (self.mailbox or not behavior.is_settled):
+        if not self.is_sure and (self.mailbox or self.has_returned or not behavior.is_settled):
             return await self._confirm_lease(behavior)
+        self.finish_returned()
         self.pump()
         if self._commit_is_due(behavior):
             return await self._commit(behavior)
@@ -192,9 +200,6 @@ class Actor(Desk):
         if self.is_leaving and not self.mailbox and self.holder is None and behavior.is_settled:
             return await self._passivate(behavior)
         return False
-
-    def _is_sure(self) -> bool:
-        return self.lease is not None and self.lease.is_sure(self._clock.monotonic())
 
     def _commit_is_due(self, behavior: Behavior) -> bool:
         if behavior.is_settled:
@@ -208,14 +213,18 @@ class Actor(Desk):
     # -- activation ------------------------------------------------------------------------------
 
     async def _begin_or_leave(self) -> bool:
-        if not self.mailbox:
+        self.finish_returned()
+        if not self.mailbox and not self._must_look:
             self._finish_flush(None)
             self._phase = "empty"
             self._around.left(self, None)
             return False
-        self._phase = "activating"
+        self._phase, self._must_look = "activating", False
+        leases = self._around.leases
         try:
-            self.lease, stored = await self._around.leases.activate(self.context_id)
+            self.lease, stored = await leases.activate(self.context_id)
+            if stored is not None and self._is_behind(stored.position):
+                self.lease, stored = await leases.begin_epoch(self.context_id)
         except ChordError as error:
             self.last_error = error
             self._tell_all(self.mailbox.clear(), error)
@@ -234,7 +243,7 @@ class Actor(Desk):
                 live = self._around.journal.recover(stored)
             except CorruptData as error:
                 damage, live = error, _make_unreadable(stored)
-            live.ended = live.ended or self._is_behind(live.position)
+        self._around.known.drop(self.context_id)
         return Behavior(
             self.context_id,
             live,
@@ -247,10 +256,7 @@ class Actor(Desk):
 
     def _is_behind(self, position: Position) -> bool:
         """Whether the store has less of a life than was acknowledged: it is not to be continued."""
-        known = self._known
-        return known is not None and (
-            position.epoch == known.epoch and position.version < known.version
-        )
+        return self._around.known.is_ahead_of(self.context_id, position)
 
     async def _confirm_lease(self, behavior: Behavior) -> bool:
         """See, before anything is answered, that a lease that may have lapsed is still ours."""
@@ -267,6 +273,7 @@ class Actor(Desk):
         """The store could not be asked: nobody is kept waiting; what was shown is stored later."""
         self.last_error = error
         self._refuse(behavior, error)
+        self.finish_returned(error)
         self._tell_all(self.mailbox.clear(), error)
         self._finish_flush(error)
         if behavior.is_settled and not self.is_leaving:
@@ -319,9 +326,10 @@ class Actor(Desk):
             self._around.deleted(self.context_id, shown)
         elif behavior.shown != shown:
             self._all.published(self.context_id)
+        if batch.expect is not None and _ends_life(batch):
+            self.close_part()
         for step in steps:
-            for ask, outcome in step.waiters:
-                ask.tell(copy_error(outcome) if isinstance(outcome, BaseException) else outcome)
+            step.acknowledge()
 
     def _judge(self, behavior: Behavior, batch: Batch, error: ChordError) -> bool:
         self.last_error = error
@@ -371,14 +379,21 @@ class Actor(Desk):
     async def _resolve(self, behavior: Behavior, doubt: Doubt) -> bool:
         """Take the lease anew, and see by the way what became of the commit that is in doubt.
 
-        What was sent under the old token and has not arrived yet is refused from then on.
+        What was sent under the old token and has not arrived yet is refused from then on. Whoever
+        went another way meanwhile keeps the lease, though it may have lapsed, where there is no
+        such doubt.
         """
         self._phase = "resolving"
+        leases, refused = self._around.leases, judge(doubt.error) is Verdict.DISOWNED
         try:
-            lease, stored = await self._around.leases.reclaim(self.context_id)
+            if refused:
+                position = await leases.locate(self.context_id)
+                if position != behavior.stored:
+                    self._lose(behavior, doubt.error, position)
+                    return True
+            lease, stored = await leases.reclaim(self.context_id)
         except OwnedElsewhere as error:
-            unknown = judge(doubt.error) is Verdict.DOUBTFUL
-            self._lose(behavior, doubt.error if unknown else error)
+            self._lose(behavior, error if refused else doubt.error)
             return True
         except ChordError as error:
             self.last_error = error
@@ -391,23 +406,28 @@ class Actor(Desk):
         if batch is not None and position != behavior.stored and bears(stored, batch):
             self._take_note(behavior, batch)
         elif position == behavior.stored:
-            self._go_on(behavior, doubt)
+            return self._go_on(behavior, doubt)
         else:
-            self._lose(behavior, doubt.error)
+            self._lose(behavior, doubt.error, position)
         return True
 
-    def _go_on(self, behavior: Behavior, doubt: Doubt) -> None:
+    def _go_on(self, behavior: Behavior, doubt: Doubt) -> bool:
         """Nobody wrote: what is in memory holds, and what was in doubt is not stored."""
         self._doubt = None
         behavior.ground()
         if any(ask.crashes >= CRASHES_OF_ONE for ask in behavior.list_asks()):
-            return self._put_back_work(behavior.refuse())
+            self._put_back_work(behavior.refuse())
+            return True
         self._attempts += 1
-        if self._attempts > TRIES:  # each time anew; those who wait may try again themselves
-            self._attempts = 0
-            error = NotApplied(f"{self.context_id!r}: {doubt.error}")
-            self._refuse(behavior, error)
-            self._finish_flush(error)
+        if self._attempts <= TRIES:  # each time anew
+            return True
+        error = NotApplied(f"{self.context_id!r}: {doubt.error}")
+        self._refuse(behavior, error)  # those who wait may try again themselves
+        self._finish_flush(error)
+        if not behavior.is_settled:
+            return self._rest()  # what was shown is not given up
+        self._attempts = 0
+        return True
 
     def _doubt_on(self, behavior: Behavior, doubt: Doubt) -> bool:
         doubt.tries += 1
@@ -415,22 +435,32 @@ class Actor(Desk):
             self._rest_for(find_pause(doubt.tries, random.random()))
             return False
         self._finish_flush(doubt.error)
-        self._tell_all(self.mailbox.clear(), NotApplied(f"{self.context_id!r}: {doubt.error}"))
+        error = NotApplied(f"{self.context_id!r}: {doubt.error}")
+        self.finish_returned(error)
+        self._tell_all(self.mailbox.clear(), error)
         if behavior.awaited is None and not behavior.is_settled:
             return self._rest()  # what was shown is not given up
         self._lose(behavior, doubt.error)
         return True
 
-    def _lose(self, behavior: Behavior, error: ChordError) -> None:
-        """Drop what is in memory: the store has gone another way, or nobody can tell."""
+    def _lose(
+        self, behavior: Behavior, error: ChordError, position: Position | None = None
+    ) -> None:
+        """Drop what is in memory: the store has gone another way, or nobody can tell.
+
+        If it is behind what was acknowledged, a new epoch is begun there at once.
+        """
         self._doubt = None
         self.last_error = error
         lost = behavior.unstored if behavior.awaited is None else 0
-        self._known = behavior.shown or self._known
-        told = isinstance(error, (NotApplied, OutcomeUnknown))
-        self._refuse(behavior, error if told else Fenced(self.context_id))
+        if behavior.shown is not None:
+            self._around.known.put(self.context_id, behavior.shown)
+        self._must_look = position is not None and self._is_behind(position)
+        told = error if isinstance(error, (NotApplied, OutcomeUnknown)) else Fenced(self.context_id)
+        self._refuse(behavior, told)
         if lost:
             self._around.lost(self, lost)
+            self._finish_flush(told)
         self._put_down()
         self._all.published(self.context_id)
 
@@ -440,25 +470,20 @@ class Actor(Desk):
         self.lease = None
         self._phase = "empty"
         self._end_window_early()
-        self._end_part()
-
-    def _end_part(self) -> None:
-        part, self.part = self.part, None
-        if part is not None:
-            part.end()
+        self.end_part()
 
     # -- crashes ---------------------------------------------------------------------------------
 
     def _crash(self, error: Exception) -> None:
         """Something went wrong that no request is to blame for: go on from what was acknowledged.
 
-        What was in work is worked on again; whoever was in work twice is not.
+        What was in work is worked on again; whoever was in work twice is not, nor is a command.
         """
         self.last_error = error
         behavior = self.behavior
         if behavior is None:
             self._put_back_work(
-                [Step(None, None, b"", None, [(ask, Done(None))]) for ask in self.mailbox.clear()],
+                [Step(None, None, b"", None, ask, Done(None)) for ask in self.mailbox.clear()],
                 counted=True,
             )
         elif self._doubt is None:
@@ -473,6 +498,9 @@ class Actor(Desk):
         again: list[Ask] = []
         for ask in asks:
             ask.crashes += counted
+            if ask.begun and isinstance(ask.request, Command):  # it may have done more than that
+                ask.tell(NotApplied(f"{self.context_id!r} crashed after it: {self.last_error!r}"))
+                continue
             if ask.crashes < CRASHES_OF_ONE:
                 again.append(ask)
                 continue
@@ -506,9 +534,10 @@ class Actor(Desk):
         if self.behavior is not None:
             error = OutcomeUnknown(self.context_id, "the runtime was stopped meanwhile")
             self._refuse(self.behavior, error)
-        self._tell_all(self.mailbox.clear(), ChordClosed("the runtime was stopped"))
+        held = [] if self.holder is None else [self.holder]
+        self._tell_all([*held, *self.mailbox.clear()], ChordClosed("the runtime was stopped"))
         self._finish_flush(ChordClosed("the runtime was stopped"))
-        self._end_part()
+        self.end_part()
 
     def _tell_all(self, asks: Iterable[Ask], error: BaseException) -> None:
         for ask in asks:
@@ -532,14 +561,10 @@ class Actor(Desk):
 
     async def _passivate(self, behavior: Behavior) -> bool:
         """Give the lease back, and leave memory, unless something comes before it is given back."""
-        if self.part is not None and (closing := self.part.closing()) is not None:
-            ask = Ask(closing, asyncio.get_running_loop().create_future())
-            ask.future.add_done_callback(self._note_closing)
-            self.mailbox.put_back([ask])
+        if behavior.exists and self.close_part():
             return True
         lease = self.lease
         assert lease is not None
-        self._known = None
         live = behavior.look()
         self._put_down()
         self._phase = "passivating"
@@ -553,67 +578,6 @@ class Actor(Desk):
             return True
         self._around.left(self, live)
         return False
-
-    def _note_closing(self, closed: asyncio.Future[Any]) -> None:
-        """The part has ended, whether the context leaves memory after all or not."""
-        self._note_failure(closed)
-        self._end_part()
-
-    def _note_failure(self, future: asyncio.Future[Any]) -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
-            self.last_error = error
-
-    # -- commands --------------------------------------------------------------------------------
-
-    def _cast(self, command: Command, ask: Ask) -> bool:
-        if self.part is not None or command.cast is None:
-            return True
-        self.part = command.cast()
-        opening = self.part.opening()
-        if opening is None:
-            return True
-        first = Ask(opening, asyncio.get_running_loop().create_future())
-        first.future.add_done_callback(partial(self._check_opening, ask))
-        self._opening = first
-        return False
-
-    def _check_opening(self, ask: Ask, opened: asyncio.Future[Any]) -> None:
-        """An application's part that cannot begin is told to the one who asked for it."""
-        self._note_failure(opened)
-        if opened.cancelled() or opened.exception() is None:
-            return
-        self._end_part()
-        self.mailbox.remove(ask)
-        ask.tell(opened.exception() or RuntimeError("the opening was cancelled"))
-
-    def _hold(self, behavior: Behavior, command: Command, ask: Ask) -> None:
-        self.holder = ask
-        ask.begun = True
-        self._around.crew.put(partial(self._carry_out, behavior, command, ask))
-
-    async def _carry_out(self, behavior: Behavior, command: Command, ask: Ask) -> None:
-        """Run an async command. Whatever it raises is its caller's."""
-        step: Step | None = None
-        outcome: Outcome
-        try:
-            turn = behavior.open_turn(command.initial)
-            value = await command.call(turn, self.part)
-            if self.behavior is not behavior:
-                outcome = Fenced(self.context_id)
-            else:
-                step, outcome = self._finish(behavior, turn, value, self._clock.time())
-        except Exception as error:
-            outcome = error
-        except BaseException:
-            outcome = ChordClosed("the runtime was stopped")
-            raise
-        finally:
-            self.holder = None
-            if step is None:
-                ask.tell(outcome)
-            else:
-                step.waiters.append((ask, outcome))
-            self.wake()
 
     def check(self) -> None:
         """Assert every invariant."""
@@ -629,6 +593,11 @@ class Actor(Desk):
         return (
             f"<Actor {self.context_id!r} {self.phase} {self.behavior!r} mail={len(self.mailbox)}>"
         )
+
+
+def _ends_life(batch: Batch) -> bool:
+    """Whether what there was before is no more: it was deleted, or another life was begun."""
+    return batch.position is None or batch.position.version == 1
 
 
 def _make_unreadable(stored: Stored) -> Live:

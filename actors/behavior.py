@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from actors.messages import Ask, Order, Outcome
+from actors.messages import Ask, Order, Outcome, copy_error
 from chord.changes import Added, Changes
 from chord.config import Settings
 from chord.delta.application import apply, invert
@@ -37,30 +37,58 @@ from chord.transition import Born, Gone, Head, Unchanged, transition
 MAX_OPERATIONS: Final = 1000
 
 
-class Step(msgspec.Struct, eq=False, weakref=True):
+class Step(msgspec.Struct, eq=False, gc=False):
     """A version that was applied and is not stored; without a `delta`, the end of a life.
 
-    `waiters` are those who are answered once it is acknowledged, each with its answer.
+    Who waits for it is answered once it is acknowledged: the first, and whoever comes later.
     """
 
     delta: Delta | None
     position: Position | None
     changes: bytes
     op_id: str | None
-    waiters: list[tuple[Ask, Outcome]]
+    first: Ask | None = None
+    outcome: Outcome | None = None
+    others: list[tuple[Ask, Outcome]] | None = None
+
+    def wait(self, ask: Ask, outcome: Outcome) -> None:
+        """Have somebody wait, who is told this outcome if the step is acknowledged."""
+        if self.first is None:
+            self.first, self.outcome = ask, outcome
+        elif self.others is None:
+            self.others = [(ask, outcome)]
+        else:
+            self.others.append((ask, outcome))
+
+    def acknowledge(self) -> None:
+        """Tell who waits what it came to."""
+        for ask, outcome in self.waiters if self.others else ((self.first, self.outcome),):
+            if ask is not None and outcome is not None:
+                error = isinstance(outcome, BaseException)
+                ask.tell(copy_error(outcome) if error else outcome)  # type: ignore[arg-type]
+
+    @property
+    def waiters(self) -> list[tuple[Ask, Outcome]]:
+        """Who waits, in order, and for what."""
+        if self.first is None or self.outcome is None:
+            return []
+        return [(self.first, self.outcome), *(self.others or ())]
 
 
 Taken: TypeAlias = Step | Unchanged
 
 
 class Turn:
-    """What a command may do to the state while it has the turn: nothing of it is shown before."""
+    """What a command may do to the state while it has the turn: nothing of it is shown before.
 
-    __slots__ = ("_owner", "_parts", "begins", "state")
+    `position` is where it begins, None where it is to begin a life.
+    """
 
-    def __init__(self, state: StateDict, begins: bool) -> None:
+    __slots__ = ("_owner", "_parts", "position", "state")
+
+    def __init__(self, state: StateDict, position: Position | None) -> None:
         self.state = state
-        self.begins = begins
+        self.position = position
         self._owner: object = object()
         self._parts: list[Changes] = []
 
@@ -92,6 +120,7 @@ class Behavior:
     __slots__ = (
         "_before",
         "_first",
+        "_forgotten",
         "_bound",
         "_flight",
         "_journal",
@@ -142,6 +171,7 @@ class Behavior:
         self.alone: Step | None = None
         self._before: tuple[StateDict | None, Position | None] = (None, None)
         self._first: Snapshot | None = None
+        self._forgotten: set[str] = set()  # operations, since not all is stored
         self._operations = dict(operations)
         self._unknown: dict[str, Step] = {}
 
@@ -266,7 +296,7 @@ class Behavior:
         if isinstance(outcome, Born):
             return self._bear(outcome.state, outcome.delta, op_id_of(request))
         if isinstance(outcome, Gone):
-            step = Step(None, None, b"", None, [])
+            step = Step(None, None, b"", None)
             return self._go_alone(step, (self._state, self._position))
         return outcome
 
@@ -281,21 +311,25 @@ class Behavior:
         if self.damage is not None:
             raise self.damage
         if self._state is not None:
-            self._owner = object()
-            return Turn(self._state, begins=False)
+            self._owner = object()  # the command may keep what it is shown
+            return Turn(self._state, self._position)
         if initial is None:
             raise ContextNotFound(self.context_id)
-        return Turn(initial(), begins=True)
+        return Turn(initial(), None)
+
+    def continues(self, turn: Turn) -> bool:
+        """Whether what a turn began with still holds: it may have been undone meanwhile."""
+        return self._position == turn.position
 
     def close_turn(self, turn: Turn, now: float, name: Callable[[], str]) -> Taken:
-        """Apply what a command did in its turn, as one version."""
+        """Apply what a command did in its turn, as one version. Nothing else came between."""
+        assert self.continues(turn)
         changes = turn.changes
         state = turn.share()
-        if turn.begins:
+        position = turn.position
+        if position is None:
             changes = Tree({key: Added(value) for key, value in state.items()})
             return self._bear(state, self._make_delta(changes, 0, name(), now), None)
-        position = self._position
-        assert position is not None
         if not changes:
             return Unchanged(position)
         ended = self._live is not None and self._live.ended
@@ -318,7 +352,7 @@ class Behavior:
         if last is None or last.epoch != delta.epoch:
             snapshot = self._journal.take_snapshot(state, delta.version)
             self._state, self._position = state, position
-            step = Step(delta, position, b"", op_id, [])
+            step = Step(delta, position, b"", op_id)
             return self._go_alone(step, (before, last), snapshot)
         try:
             changes = self._encode(delta, state)
@@ -328,7 +362,7 @@ class Behavior:
                 self._owner = object()
             raise
         self._state, self._position = state, position
-        step = Step(delta, position, changes, op_id, [])
+        step = Step(delta, position, changes, op_id)
         self.steps.append(step)
         self.unstored_bytes += len(changes)
         if self._shared and before is state:
@@ -388,7 +422,16 @@ class Behavior:
         known[op_id] = Operation(position, at)
         before = at - self._settings.op_ttl
         while len(known) > MAX_OPERATIONS or known[next(iter(known))].at < before:
-            del known[next(iter(known))]
+            oldest = next(iter(known))
+            if self._will_be_stored(known.pop(oldest).position):
+                self._forgotten.add(oldest)
+
+    def _will_be_stored(self, position: Position) -> bool:
+        """Whether the store has this version by the time when all else is stored."""
+        first = self.steps[0].position if self.steps else None
+        return first is not None and (
+            self.has_stored(position) or position.version >= first.version
+        )
 
     # -- storing -----------------------------------------------------------------------------------
 
@@ -401,7 +444,10 @@ class Behavior:
             return
         keep = max(self._settings.delta_threshold, 1)
         while len(self.steps) > keep and not self._is_kept(self.steps[0].op_id):
-            self.unstored_bytes -= len(self.steps.popleft().changes)
+            step = self.steps.popleft()
+            self.unstored_bytes -= len(step.changes)
+            if step.op_id is not None:
+                self._forgotten.discard(step.op_id)
 
     def _is_kept(self, op_id: str | None) -> bool:
         known = self._operations.get(op_id) if op_id is not None else None
@@ -427,14 +473,14 @@ class Behavior:
         if snapshot is not None:
             assert steps[0].delta is not None
             trim_to = max(0, snapshot.version - self._settings.delta_threshold)
-            if self.stored is not None and steps[0].delta.from_version > self.stored.version:
+            if self._skips:
                 trim_to = max(trim_to, steps[0].delta.from_version)
         batch = Batch(
             context_id=self.context_id,
             expect=self.stored,
             position=steps[-1].position,
             updated_at=last.updated_at if last else now,
-            entries=tuple(_make_entry(step, commit_id) for step in steps if step.delta),
+            entries=tuple(self._make_entry(step, commit_id) for step in steps if step.delta),
             snapshot=snapshot,
             trim_to=trim_to,
             forget_operations=last is None or (steps[0].delta or last).from_version == 0,
@@ -445,13 +491,40 @@ class Behavior:
         self._flight = len(steps)
         return batch
 
+    @property
+    def _skips(self) -> bool:
+        """Whether there are versions between what is stored and what is still to be stored."""
+        first = self.steps[0].delta
+        if first is None or self.alone is not None or self.stored is None:
+            return False
+        return first.from_version > self.stored.version
+
+    def _make_entry(self, step: Step, commit_id: str) -> Entry:
+        delta, op_id = step.delta, step.op_id
+        assert delta is not None
+        if op_id in self._forgotten and self._skips:
+            op_id = None  # the store has it from before, and what would make it forget is skipped
+        return Entry(
+            version=delta.version,
+            commit_id=commit_id,
+            updated_at=delta.updated_at,
+            changes=step.changes,
+            op_id=op_id,
+        )
+
     def _choose(self, most: int, most_bytes: int) -> list[Step]:
         chosen: list[Step] = []
+        used: set[str] = set()
         size = 0
         for step in self.steps:
             size += len(step.changes)
             if chosen and (len(chosen) == most or size > most_bytes):
                 break
+            if step.op_id is not None:
+                forgotten = chosen and not self._skips and step.op_id in self._forgotten
+                if forgotten or step.op_id in used:
+                    break  # used again: the store is to forget it first, by what is before
+                used.add(step.op_id)
             chosen.append(step)
         return chosen
 
@@ -467,10 +540,10 @@ class Behavior:
             return self._first
         if live is not None:
             assert self.stored is not None
-            log_bytes = live.log_bytes if self._shows_at_once else live.log_bytes + _weigh(steps)
+            added = 0 if self._shows_at_once else _weigh(steps)
             behind = self._position.version - live.snapshot_version
-            skips = first.from_version > self.stored.version
-            if not skips and not self._journal.outweighs(log_bytes, live.snapshot_bytes, behind):
+            due = self._journal.outweighs(live.log_bytes + added, live.snapshot_bytes, behind)
+            if not due and not self._skips:
                 return None
         return self._journal.take_snapshot(self._state, self._position.version)
 
@@ -480,6 +553,8 @@ class Behavior:
         self._flight = 0
         self.stored = batch.position
         self.unstored_bytes -= _weigh(done)
+        if not self.steps:
+            self._forgotten.clear()
         if self.alone is not None:
             self._confirm_alone(self.alone, batch)
         elif not self._shows_at_once:
@@ -571,18 +646,6 @@ class Behavior:
 
     def __repr__(self) -> str:
         return f"<Behavior {self.context_id!r} {self._position} unstored={len(self.steps)}>"
-
-
-def _make_entry(step: Step, commit_id: str) -> Entry:
-    delta = step.delta
-    assert delta is not None
-    return Entry(
-        version=delta.version,
-        commit_id=commit_id,
-        updated_at=delta.updated_at,
-        changes=step.changes,
-        op_id=step.op_id,
-    )
 
 
 def _weigh(steps: deque[Step] | list[Step]) -> int:

@@ -7,16 +7,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, TypeAlias
 
 import attrs
 
 from actors.agenda import Agenda
 from actors.behavior import Behavior, Step, Turn
+from actors.chain import Frame, enter
 from actors.durability import Durability
 from actors.lease import Lease
 from actors.mailbox import Mailbox
-from actors.messages import Again, Ask, Command, Done, Order, Outcome, Part, copy_error
+from actors.messages import Again, Ask, Command, Cue, Done, Order, Outcome, Part, copy_error
 from chord.clock import Clock
 from chord.config import Settings
 from chord.errors import (
@@ -35,16 +37,16 @@ from chord.turns import MAX_TURN, Answer, Job, coalesce, is_ephemeral
 SHORTEST_RETRY: Final = 0.05
 
 
-class Worked(NamedTuple):
-    """What came of a request, and the step that it rests on until that is acknowledged."""
-
-    step: Step | None
-    outcome: Outcome
+Worked: TypeAlias = tuple[Step | None, Outcome]
+"""What came of a request, after the step that it rests on until that is acknowledged."""
 
 
 @attrs.frozen
 class Circumstances:
-    """What all desks of a runtime share. `published` is told that there is something to see."""
+    """What all desks of a runtime share; by it a runtime is known from another.
+
+    `published` is told that there is something to see.
+    """
 
     settings: Settings
     clock: Clock
@@ -70,7 +72,6 @@ class Desk:
         self.part: Part | None = None
         self.must_settle = False
         self.refused_until = 0.0
-        self._opening: Ask | None = None
         self._all = circumstances
         self._clock = circumstances.clock
         self._durability = circumstances.durability
@@ -91,21 +92,39 @@ class Desk:
         if self.refused_until > now:
             raise Quarantined(self.context_id, self.refused_until - now)
         if behavior is None or not self._is_free(behavior, now) or self._waits(behavior, order):
-            ask = Ask(order, asyncio.get_running_loop().create_future())
+            ask: Ask = Ask(order, asyncio.Future())
             if not self.mailbox.put(ask, now, waits=not self._rejects):
                 raise Overloaded(self.context_id, self._estimate_retry(now))
-            self.wake()
+            self._look_after(order, now)
             return ask
         step, outcome = self._work(behavior, order)
         if step is None:
             if isinstance(outcome, BaseException):
                 raise outcome
-            assert not isinstance(outcome, Again)
-            return outcome
-        ask = Ask(order, asyncio.get_running_loop().create_future())
+            return outcome  # type: ignore[return-value]  # only what rests on a step is `Again`
+        ask = Ask(order, asyncio.Future())
         ask.begun = True
-        step.waiters.append((ask, outcome))
+        step.wait(ask, outcome)
         return ask
+
+    def begin_cue(self, cue: Cue, now: float) -> None:
+        """The same for what the actor wants by itself. Raises nothing."""
+        behavior, command = self.behavior, cue.request
+        if self.refused_until > now:
+            cue.tell(Quarantined(self.context_id, self.refused_until - now))
+        elif behavior is None or not self._is_free(behavior, now) or self._waits(behavior, command):
+            self.mailbox.put(cue, now, waits=True)
+            self._look_after(command, now)
+        else:
+            self._settle(cue, *self._work(behavior, command))
+
+    def _look_after(self, order: Order, now: float) -> None:
+        """See to what has come: a command may begin though the actor's task is busy."""
+        if isinstance(order, Command) and self.lease is not None and self.lease.is_sure(now):
+            self.pump()
+            if not self.mailbox:
+                return
+        self.wake()
 
     def expire(self, ask: Ask) -> None:
         """The time that a caller gave is over."""
@@ -124,17 +143,14 @@ class Desk:
 
     def look(self, now: float) -> Live | None:
         """The context as it is shown, if that is known for sure without asking the store."""
-        if self.behavior is None or self.lease is None or not self.lease.is_sure(now):
-            return None
-        if self.behavior.damage is not None:
-            return None
-        return self.behavior.look()
+        return None if self.peek(now) is None or self.behavior is None else self.behavior.look()
 
     def peek(self, now: float) -> Live | None:
         """The same without its state, which costs the next write nothing."""
-        if self.behavior is None or self.lease is None or not self.lease.is_sure(now):
+        behavior, lease = self.behavior, self.lease
+        if behavior is None or lease is None or now >= lease.until or behavior.damage is not None:
             return None
-        return self.behavior.peek()
+        return behavior.peek()
 
     def _is_free(self, behavior: Behavior, now: float) -> bool:
         """Whether a request that comes now has its turn now."""
@@ -172,10 +188,8 @@ class Desk:
                 if self._run(self.behavior, job):
                     continue
                 self.mailbox.put_back(_asks_of(jobs[index:]))
-                if self._opening is None:
+                if not self._put_first():
                     return
-                self.mailbox.put_back([self._opening])
-                self._opening = None
                 break
 
     def _can_take(self, behavior: Behavior) -> bool:
@@ -205,11 +219,7 @@ class Desk:
         if isinstance(request, Command):
             (ask,) = job.pendings
             assert isinstance(ask, Ask)
-            if not self._cast(request, ask):
-                return False
-            if request.is_async:
-                self._hold(behavior, request, ask)
-                return True
+            return self._run_command(behavior, request, ask)
         self._answer(job, *self._work(behavior, request))
         return True
 
@@ -221,11 +231,15 @@ class Desk:
             return
         for ask in job.pendings:
             assert isinstance(ask, Ask)
-            ask.begun = True
-            if step is None:
-                ask.tell(copy_error(outcome) if isinstance(outcome, BaseException) else outcome)
-            else:
-                step.waiters.append((ask, outcome))
+            self._settle(ask, step, outcome)
+
+    def _settle(self, ask: Ask, step: Step | None, outcome: Outcome) -> None:
+        """Answer now, or once the step is acknowledged that the answer rests on."""
+        ask.begun = True
+        if step is None:
+            ask.tell(copy_error(outcome) if isinstance(outcome, BaseException) else outcome)
+        else:
+            step.wait(ask, outcome)
 
     def _work(self, behavior: Behavior, order: Order) -> Worked:
         """Do what is asked, and say what is to be answered, and what that rests on."""
@@ -240,24 +254,39 @@ class Desk:
                     return _repeat(behavior, known)
             taken = behavior.take(order, now, _name_epoch)
         except Exception as error:
-            return Worked(behavior.awaited, error)
+            return (behavior.awaited, error)
         except asyncio.CancelledError as error:
             # nothing is awaited here: it is the application's own
-            return Worked(behavior.awaited, _contain(error))
+            return (behavior.awaited, contain(error))
         if isinstance(taken, Unchanged):
-            return Worked(behavior.awaited, _unchanged(behavior, taken))
+            return (behavior.awaited, _unchanged(behavior, taken))
         return self._step(behavior, taken, None)
 
     def _command(self, behavior: Behavior, command: Command, now: float) -> Worked:
-        turn = behavior.open_turn(command.initial)
-        return self._finish(behavior, turn, command.call(turn, self.part), now)
+        frame = self._open_frame(behavior, command)
+        try:
+            value = command.context.run(command.call, frame.turn, self.part)
+        finally:
+            turn = frame.end()
+        return self._finish(behavior, turn, value, now)
 
-    def _finish(self, behavior: Behavior, turn: Turn, value: object, now: float) -> Worked:
+    def _open_frame(self, behavior: Behavior, command: Command) -> Frame:
+        """Begin a command's turn, and have it run on behalf of that. Raises `ContextNotFound`."""
+        initial = command.initial and partial(command.context.run, command.initial, self.part)
+        ended = command.closes and not behavior.exists
+        turn = None if ended else behavior.open_turn(initial)
+        frame = Frame(self._all, (self.context_id, command.name), self.part, turn)
+        command.context.run(enter, frame)
+        return frame
+
+    def _finish(self, behavior: Behavior, turn: Turn | None, value: object, now: float) -> Worked:
         """Apply what a command did; what it returned is told once that is acknowledged."""
+        if turn is None:
+            return (behavior.awaited, Done(value))
         taken = behavior.close_turn(turn, now, _name_epoch)
         if isinstance(taken, Unchanged):
-            return Worked(behavior.awaited, Done(value))
-        return self._step(behavior, taken, Done(value))
+            return (behavior.awaited, Done(value))
+        return self._step(behavior, taken, Done(value, True, len(taken.changes)))
 
     def _step(self, behavior: Behavior, step: Step, done: Done | None) -> Worked:
         """Take note of a new version: either it is shown by now, or a commit is to be made."""
@@ -268,7 +297,7 @@ class Desk:
             self.note_unstored(behavior)
         else:
             self.wake()
-        return Worked(awaited, answer)
+        return awaited, answer
 
     def note_unstored(self, behavior: Behavior) -> None:
         """A version was acknowledged that is not stored."""
@@ -276,12 +305,12 @@ class Desk:
 
     # -- commands --------------------------------------------------------------------------------
 
-    def _cast(self, command: Command, ask: Ask) -> bool:
-        """See that the application's part has begun; False if something has to be run first."""
+    def _run_command(self, behavior: Behavior, command: Command, ask: Ask) -> bool:
+        """Work on a command; False if something has to be run first: it waits in `_put_first`."""
         raise NotImplementedError
 
-    def _hold(self, behavior: Behavior, command: Command, ask: Ask) -> None:
-        """Begin an async command: it has the turn until it returns."""
+    def _put_first(self) -> bool:
+        """Put what has to be run first before all that waits; False if there is nothing."""
         raise NotImplementedError
 
 
@@ -296,7 +325,7 @@ def _asks_of(jobs: Iterable[Job]) -> Iterable[Ask]:
             yield pending
 
 
-def _contain(error: BaseException) -> BaseException:
+def contain(error: BaseException) -> BaseException:
     contained = RuntimeError("the function was told that something it asked was cancelled")
     contained.__cause__ = error
     return contained
@@ -310,17 +339,18 @@ def _answer_of(step: Step, *, durable: bool) -> Answer:
 
 
 def _unchanged(behavior: Behavior, taken: Unchanged) -> Answer:
-    return Answer(taken.position, None, False, behavior.updated_at, 0, behavior.is_settled)
+    durable = behavior.is_settled or behavior.awaited is not None  # then it waits for that
+    return Answer(taken.position, None, False, behavior.updated_at, 0, durable)
 
 
 def _repeat(behavior: Behavior, known: Operation | Step) -> Worked:
     """Answer an operation that was done before, or wait for the first call of it."""
     if isinstance(known, Step):
         first = _answer_of(known, durable=True)
-        return Worked(known, Again(first))
+        return known, Again(first)
     live = behavior.peek()
     same = live is not None and live.position.epoch == known.position.epoch
     delta = live.history.get(known.position.version) if live and same else None
     at = delta.updated_at if delta else known.at
     durable = behavior.has_stored(known.position)
-    return Worked(None, Answer(known.position, delta, True, at, 0, durable))
+    return None, Answer(known.position, delta, True, at, 0, durable)

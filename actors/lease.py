@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 
 from chord.backends.base import Backend
 from chord.clock import Clock
 from chord.config import Settings
+from chord.errors import BackendUnavailable, OutcomeUnknown
 from chord.position import Position
 from chord.records import Fence, Stored
 
@@ -40,20 +43,29 @@ class Leases:
         self._op_ttl = settings.op_ttl
         self._address = settings.address
         self._marks = settings.durability != "write-through"
+        self._releases: dict[str, asyncio.Event] = {}
         self.owner = secrets.token_hex(8)
         self.ttl = settings.lease_ttl
 
     async def activate(self, context_id: str) -> tuple[Lease, Stored | None]:
         """Take a lease and load the context. Past an open mark a new epoch begins in this act.
 
-        A runtime that may show what is not stored marks the context open.
+        A runtime that may show what is not stored marks the context open. A lease of its own that
+        it is giving back is waited for: the mark has to be cleared first.
         """
+        while (released := self._releases.get(context_id)) is not None:
+            await released.wait()
         if self._marks:
             return await self._acquire(context_id, secrets.token_hex(8))
         lease, stored = await self._acquire(context_id, None)
         if stored is not None and stored.unclean:
             return await self._acquire(context_id, secrets.token_hex(8))
         return lease, stored
+
+    async def begin_epoch(self, context_id: str) -> tuple[Lease, Stored | None]:
+        """Take the lease anew, and begin a new epoch: what the store has is not to be continued."""
+        await self._acquire(context_id, secrets.token_hex(8))  # it marks the context, at the least
+        return await self._acquire(context_id, secrets.token_hex(8))
 
     async def reclaim(self, context_id: str) -> tuple[Lease, Stored | None]:
         """Take the lease anew, for a context that is in memory: nothing is marked or begun.
@@ -66,21 +78,23 @@ class Leases:
         self, context_id: str, fresh_epoch: str | None
     ) -> tuple[Lease, Stored | None]:
         asked = self._clock.monotonic()
-        grant = await self._backend.acquire(
-            context_id,
-            self.owner,
-            ttl=self.ttl,
-            address=self._address,
-            fresh_epoch=fresh_epoch,
-            operations_since=self._clock.time() - self._op_ttl,
-        )
+        with self._writing_nothing():
+            grant = await self._backend.acquire(
+                context_id,
+                self.owner,
+                ttl=self.ttl,
+                address=self._address,
+                fresh_epoch=fresh_epoch,
+                operations_since=self._clock.time() - self._op_ttl,
+            )
         return Lease(grant.fence, asked + self.ttl), grant.stored
 
     async def renew(self, leases: Mapping[str, Lease]) -> set[str]:
         """Prolong leases; return the ids of those that are not ours any more."""
         asked = self._clock.monotonic()
         fences = {context_id: lease.fence for context_id, lease in leases.items()}
-        lost = await self._backend.renew(fences, self.ttl)
+        with self._writing_nothing():
+            lost = await self._backend.renew(fences, self.ttl)
         for context_id, lease in leases.items():
             if context_id not in lost:
                 lease.prolong(asked + self.ttl)
@@ -93,10 +107,27 @@ class Leases:
         """
         if await self.renew({context_id: lease}):
             return False
-        return (await self._backend.heads([context_id])).get(context_id) == stored
+        return await self.locate(context_id) == stored
+
+    async def locate(self, context_id: str) -> Position | None:
+        """Where the context is in the store."""
+        return (await self._backend.heads([context_id])).get(context_id)
 
     async def release(self, context_id: str, lease: Lease) -> bool:
-        return await self._backend.release(context_id, lease.fence)
+        released = self._releases[context_id] = asyncio.Event()
+        try:
+            return await self._backend.release(context_id, lease.fence)
+        finally:
+            self._releases.pop(context_id, None)
+            released.set()
+
+    @contextmanager
+    def _writing_nothing(self) -> Iterator[None]:
+        """Whether a lease was taken or not: nobody's write was applied by that."""
+        try:
+            yield
+        except OutcomeUnknown as error:
+            raise BackendUnavailable(error.where, error.reason) from error
 
     def __repr__(self) -> str:
         return f"<Leases owner={self.owner}>"

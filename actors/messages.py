@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context, copy_context
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from chord.clock import Timer
 from chord.errors import ChordError
 from chord.requests import Request
 from chord.state import StateDict
+from chord.telemetry import Span
 from chord.turns import Answer, Pending
 
 CONTAINER: Final = 64
@@ -23,39 +26,73 @@ class Part(Protocol):
     """What an application's class plays in an actor, between activation and passivation."""
 
     def opening(self) -> Command | None:
-        """What is run before the first command."""
+        """What is run before the first command. If that fails, the part ends."""
+
+    def begin(self) -> None:
+        """It plays from now on, and may want things by itself."""
 
     def closing(self) -> Command | None:
-        """What is run before the context leaves memory."""
+        """What is run before the context leaves memory: the part ends with it."""
 
     def end(self) -> None:
         """It plays no more: nothing may come from it from now on."""
+
+
+class Stage(Protocol):
+    """What an actor is to the part that plays in it."""
+
+    @property
+    def context_id(self) -> str: ...
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the context is about to leave memory."""
+
+    def now(self) -> float:
+        """The monotonic time."""
+
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
+        """Call at a monotonic time."""
+
+    def play(self, part: Part, command: Command, told: Callable[[], object]) -> None:
+        """Run a command that the part wants by itself; it is told when that is done with."""
 
 
 class Command(msgspec.Struct, frozen=True):
     """A request of an application's own actor: it runs `call` with the turn to itself.
 
     `call` is given the turn and the part. `is_async`: it is a coroutine function, and holds the
-    turn until it returns. `initial` makes the state to begin with where there is no context.
-    `cast` makes the part for an actor that plays none yet.
+    turn until it returns. `initial` makes, of the part, the state to begin with where there is no
+    context. `cast` makes the part for an actor that plays none yet. One that `closes` ends it, and
+    where there is no context any more it is given None for a turn. It runs in a `context` that is
+    its own. Its `arguments` are those that are counted as its size.
     """
 
     name: str
     call: Callable[[Any, Any], Any]
     is_async: bool = False
-    initial: Callable[[], StateDict] | None = None
-    cast: Callable[[], Part] | None = None
-    op_id: None = None
+    initial: Callable[[Any], StateDict] | None = None
+    cast: Callable[[Stage], Part] | None = None
+    closes: bool = False
+    arguments: tuple[Any, ...] = ()
+    context: Context = msgspec.field(default_factory=copy_context)
 
 
 Order: TypeAlias = Request | Command
 """What can be asked of an actor."""
 
 
+def name_of(order: Order) -> str:
+    """What people call it."""
+    return order.name if isinstance(order, Command) else type(order).__name__.lower()
+
+
 class Done(msgspec.Struct, frozen=True):
-    """What a command came to: what it returned."""
+    """What a command came to: what it returned, and whether that made a version, of which size."""
 
     value: Any
+    changed: bool = False
+    size: int = 0
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -78,7 +115,10 @@ class Ask(Pending):
     request: Any
 
     def __init__(self, request: Order, future: asyncio.Future[Any]) -> None:
-        super().__init__(request, future)  # type: ignore[arg-type]
+        self.request = request
+        self.future = future
+        self.begun = False
+        self.timer = None
         self.deadline: float | None = None
         self.crashes = 0
         self.size = 0
@@ -86,11 +126,7 @@ class Ask(Pending):
 
     def tell(self, outcome: Outcome) -> None:
         """Answer with what it came to."""
-        if isinstance(outcome, Again):
-            outcome = outcome.answer
-        elif isinstance(outcome, Done):
-            outcome = outcome.value
-        self.answer(outcome)  # type: ignore[arg-type]
+        self.answer(outcome.answer if isinstance(outcome, Again) else outcome)  # type: ignore[arg-type]
 
     @property
     def is_open(self) -> bool:
@@ -100,6 +136,38 @@ class Ask(Pending):
     def __repr__(self) -> str:
         state = "open" if self.is_open else "answered"
         return f"<Ask {type(self.request).__name__} {state}>"
+
+
+class Cue(Ask):
+    """A command that an actor runs by itself, for the part that plays in it. Nobody waits for it.
+
+    `told` is called with what it came to, at once. One whose part has ended is dropped instead.
+    """
+
+    __slots__ = ("_span", "_told", "part")
+
+    def __init__(
+        self, command: Command, part: Part, span: Span, told: Callable[[Cue, Any], None]
+    ) -> None:
+        super().__init__(command, asyncio.get_running_loop().create_future())
+        self.part = part
+        self._span = span.__enter__()
+        self._told = told
+
+    def answer(self, result: Any) -> None:
+        if self.future.done():
+            return
+        self.drop()
+        if isinstance(result, BaseException):
+            self._span.__exit__(type(result), result, None)
+        else:
+            self._span.outcome = "ok" if result.changed else "unchanged"
+            self._span.size = result.size
+            self._span.__exit__(None, None, None)
+        self._told(self, result)
+
+    def drop(self) -> None:
+        self.future.cancel()
 
 
 Outcome: TypeAlias = Answer | Done | Again | BaseException
@@ -112,12 +180,21 @@ def copy_error(error: BaseException) -> BaseException:
 
 def weigh(value: Any) -> int:
     """Estimate how many bytes of memory a request, or a value in it, holds. O(size)."""
-    if isinstance(value, (str, bytes)):
-        return LEAF + len(value)
+    if isinstance(value, Command):
+        return CONTAINER + sum(map(_weigh_argument, value.arguments))
     if isinstance(value, Mapping):
         return CONTAINER + sum(weigh(key) + weigh(inner) for key, inner in value.items())
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return CONTAINER + sum(map(weigh, value))
     if isinstance(value, msgspec.Struct):
         return CONTAINER + sum(weigh(getattr(value, name)) for name in value.__struct_fields__)
-    return LEAF
+    return _weigh_leaf(value)
+
+
+def _weigh_leaf(value: Any) -> int:
+    return LEAF + len(value) if isinstance(value, (str, bytes)) else LEAF
+
+
+def _weigh_argument(value: Any) -> int:
+    """Whatever an application hands over: it may be of any type, and it may contain itself."""
+    return LEAF * (1 + len(value)) if isinstance(value, (dict, list, tuple)) else _weigh_leaf(value)

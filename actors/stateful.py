@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
+from actors.application import A, Casting
+from actors.messages import Command
+from actors.player import name_operation
 from actors.supervisor import DeadLetter, Inspection, Supervisor
 from chord.errors import NotStored
 from chord.facade import Facade
 from chord.live import Live
 from chord.poll import Poller
+from chord.position import Position
+from chord.records import Context
 from chord.requests import Request, check_context_id
 from chord.turns import Answer
 
@@ -29,23 +34,50 @@ class StatefulChord(Facade):
         self._supervisor = Supervisor(
             self._backend, self._journal, self._settings, self, self._lifetime.spawn
         )
+        self._casting = Casting(self, self._intake, self._ask)
 
     async def _drain(self) -> None:
         left = await self._supervisor.drain()
         if left:
             raise NotStored(left)
 
-    async def _submit(self, context_id: str, request: Request, timeout: float | None) -> Answer:
-        answer: Answer = await self._supervisor.submit(context_id, request, timeout)
-        return answer
+    def _submit(
+        self, context_id: str, request: Request, timeout: float | None
+    ) -> Awaitable[Answer]:
+        return self._supervisor.submit(context_id, request, timeout)
+
+    # -- the application's own actors ------------------------------------------------------------
+
+    def actor(self, kind: type[A], context_id: str, *, timeout: float | None = None) -> A:
+        """Return a proxy: what is awaited of its commands is run by the actor of this id.
+
+        A proxy costs nothing to make, and outlives the actor's leaving memory. `timeout`, in
+        seconds, holds for each of its commands.
+        """
+        self._lifetime.check()
+        return self._casting.make_proxy(kind, context_id, timeout)
+
+    async def _ask(self, context_id: str, command: Command, timeout: float | None) -> Any:
+        with self._span(name_operation(command), context_id) as span:
+            done = await self._supervisor.submit(context_id, command, timeout)
+            span.outcome = "ok" if done.changed else "unchanged"
+            span.size = done.size
+            return done.value
 
     # -- reading ---------------------------------------------------------------------------------
 
     async def _fresh(self, context_id: str) -> Live:
-        return self._supervisor.look(context_id) or await super()._fresh(context_id)
+        live = self._supervisor.peek(context_id)
+        if live is None and await self._supervisor.secure(context_id):
+            live = self._supervisor.peek(context_id)
+        return live or await super()._fresh(context_id)
 
     def _peek(self, context_id: str) -> Live | None:
-        return self._supervisor.look(context_id) or super()._peek(context_id)
+        return self._supervisor.peek(context_id) or super()._peek(context_id)
+
+    def _show(self, live: Live) -> Live:
+        shown = self._supervisor.recall(live.context_id)  # whoever gave it was sure of the lease
+        return shown if shown is live else live
 
     def _make_poller(self, interval: float) -> Poller:
         return Poller(
@@ -80,6 +112,14 @@ class StatefulChord(Facade):
     def check(self) -> None:
         super().check()
         self._supervisor.check()
+
+    # -- what the parts call ---------------------------------------------------------------------
+
+    def recall(self, context_id: str, position: Position, updated_at: float) -> Context:
+        live = self._supervisor.recall(context_id) if self._lifetime.has_tasks else None
+        if live is None:
+            return super().recall(context_id, position, updated_at)
+        return live.recall(position, updated_at, self._settings.delta_threshold)
 
     # -- what the supervisor tells ---------------------------------------------------------------
 

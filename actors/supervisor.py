@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -15,19 +15,21 @@ import attrs
 
 from actors.actor import Actor, Surroundings
 from actors.agenda import Agenda
+from actors.chain import Frame, find_asker, has_asker
 from actors.desk import Circumstances
 from actors.durability import Durability, find_pause
+from actors.known import Known
 from actors.lease import Lease, Leases
-from actors.messages import Ask, Command, Order
+from actors.messages import Ask, Order, name_of
 from actors.passivation import Dormant, hibernate, rouse
 from actors.registry import Registry
 from chord.backends.base import Backend
 from chord.config import Settings
 from chord.crew import Crew, Spawn
+from chord.errors import BackendUnavailable, ChordError
 from chord.journal import Journal
 from chord.live import Live
 from chord.position import Position
-from chord.turns import Answer
 
 REMEMBERED: Final = 16
 """How many of the last dead letters are kept to be looked at."""
@@ -92,6 +94,7 @@ class Supervisor:
         observer: Observer,
         spawn: Spawn,
     ) -> None:
+        self._backend = backend
         self._settings = settings
         self._clock = settings.clock
         self._journal = journal
@@ -123,10 +126,13 @@ class Supervisor:
             deleted=observer.deleted,
             crashed=self._take_crash,
             left=self._take_leave,
+            used=self._take_use,
             lost=self._take_loss,
             dead=self._take_dead_letter,
+            known=Known(),
             counts=self._counts,
         )
+        self._lost_in_the_end: set[str] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._releasing = 0
@@ -136,14 +142,36 @@ class Supervisor:
 
     # -- requests --------------------------------------------------------------------------------
 
-    async def submit(self, context_id: str, order: Order, timeout: float | None) -> Any:
-        """Run a request in its turn. A caller that is cancelled before then takes it back."""
+    def submit(
+        self, context_id: str, order: Order, timeout: float | None
+    ) -> Coroutine[Any, Any, Any]:
+        """Run a request in its turn. A caller that is cancelled before then takes it back.
+
+        Returns an `Answer`, or of a command, what is `Done`. Raises `AskCycle`.
+        """
+        if has_asker():
+            return self._submit_for_asker(context_id, order, timeout)
+        return self._submit(context_id, order, timeout)
+
+    async def _submit_for_asker(self, context_id: str, order: Order, timeout: float | None) -> Any:
+        asked = (context_id, name_of(order))
+        asker = find_asker(self._around.circumstances, asked, self._find_holder)
+        if asker is None:
+            return await self._submit(context_id, order, timeout)
+        with asker.waiting_for(asked):
+            return await self._submit(context_id, order, timeout)
+
+    def _find_holder(self, context_id: str) -> Frame | None:
+        actor = self._registry.find(context_id)
+        return actor.frame if actor else None
+
+    async def _submit(self, context_id: str, order: Order, timeout: float | None) -> Any:
         now = self._clock.monotonic()
         actor = self._registry.use(context_id, now) or self._make(context_id, now)
         actor.is_leaving = self._closing
         answer = actor.begin(order, now)
         if type(answer) is not Ask:
-            return answer if type(answer) is Answer else answer.value  # type: ignore[union-attr]
+            return answer
         if timeout is not None:
             answer.deadline = now + timeout
             answer.timer = self._agenda.call_at(answer.deadline, partial(actor.expire, answer))
@@ -163,6 +191,12 @@ class Supervisor:
         actor, now = self._use(context_id)
         return actor.peek(now) if actor else None
 
+    def recall(self, context_id: str) -> Live | None:
+        """A live context as it was last shown, though its lease may not be sure any more."""
+        actor, _ = self._use(context_id)
+        behavior = actor.behavior if actor else None
+        return behavior.look() if behavior and behavior.damage is None else None
+
     def _use(self, context_id: str) -> tuple[Actor | None, float]:
         now = self._clock.monotonic()
         actor = self._registry.use(context_id, now)
@@ -181,20 +215,23 @@ class Supervisor:
             self._counts["activations"] += 1
         self._registry.add(actor, now)
         self._empty.clear()
-        self._make_room()
+        self._make_room(actor)
         self._watch_over()
         return actor
 
     # -- leaving memory --------------------------------------------------------------------------
 
-    def _make_room(self) -> None:
-        """Have those leave that were used longest ago, if there are too many."""
+    def _make_room(self, newest: Actor) -> None:
+        """Have those leave that were used longest ago, if there are too many.
+
+        One that has something to do leaves when that is done.
+        """
         excess = len(self._registry) - self._settings.max_live_contexts
         while excess > 0 and (oldest := self._registry.oldest_dormant()) is not None:
             self._release(*oldest)
             excess -= 1
         actor = self._registry.oldest()
-        if excess > 0 and actor is not None and not actor.is_busy:
+        if excess > 0 and actor is not None and actor is not newest:
             self._registry.set_aside(actor)
             actor.leave()
 
@@ -268,6 +305,10 @@ class Supervisor:
             self._observer.passivated(live)
         self._tell_if_empty()
 
+    def _take_use(self, actor: Actor) -> None:
+        if self._registry.find(actor.context_id) is actor:
+            self._registry.use(actor.context_id, self._clock.monotonic())
+
     def _tell_if_empty(self) -> None:
         if len(self._registry) == 0 and self._releasing == 0:
             self._empty.set()
@@ -313,13 +354,15 @@ class Supervisor:
 
     def _take_loss(self, actor: Actor, versions: int) -> None:
         self._counts["lost"] += versions
+        if self._closing:
+            self._lost_in_the_end.add(actor.context_id)
 
     def _take_dead_letter(self, actor: Actor, ask: Ask) -> None:
         self._counts["dead_letters"] += 1
         order = ask.request
         letter = DeadLetter(
             context_id=actor.context_id,
-            request=order.name if isinstance(order, Command) else type(order).__name__.lower(),
+            request=name_of(order),
             error=repr(actor.last_error),
             at=self._clock.time(),
         )
@@ -343,6 +386,21 @@ class Supervisor:
                 if isinstance(outcome, BaseException):
                     raise outcome
 
+    async def secure(self, context_id: str) -> bool:
+        """Where the store is behind what was acknowledged: be sure of the lease, and store it.
+
+        False if the store has it all anyway. Raises `BackendUnavailable` if it cannot be stored.
+        """
+        actor = self._registry.find(context_id)
+        if actor is None or not _holds_back(actor):
+            return False
+        try:
+            await actor.flush()
+        except ChordError as error:
+            if _holds_back(actor):  # else it is lost, and the store has what there is
+                raise BackendUnavailable(self._backend.address, str(error)) from error
+        return True
+
     async def drain(self) -> list[str]:
         """Finish, store and give back everything; return the ids of what could not be stored."""
         self._closing = True
@@ -356,10 +414,10 @@ class Supervisor:
         limit.cancel()
         self._agenda.close()
         left = list(self._registry.latest())
-        not_stored = sorted(actor.context_id for actor in left if _holds_back(actor))
+        not_stored = {actor.context_id for actor in left if _holds_back(actor)}
         for actor in left:
             actor.stop()
-        return not_stored
+        return sorted(not_stored | self._lost_in_the_end)
 
     def inspect(self, context_id: str, watchers: int) -> Inspection | None:
         """Tell what a live context does; None where it is not live here."""

@@ -17,6 +17,7 @@ import cattrs
 import msgspec
 
 from benchmarks.comparison import Measured
+from benchmarks.figure import Taken
 from benchmarks.timing import Effort
 
 FORMAT: Final = 1
@@ -73,6 +74,7 @@ class Results:
     effort: Effort
     settings: dict[str, Any]
     measured: tuple[Measured, ...]
+    figures: tuple[Taken, ...] = ()
     skipped: tuple[Skipped, ...]
 
 
@@ -81,6 +83,7 @@ def collect(
     effort: Effort,
     settings: dict[str, Any],
     measured: Sequence[Measured],
+    figures: Sequence[Taken],
     skipped: Sequence[Skipped],
 ) -> Results:
     """Put together what was measured here and now."""
@@ -91,6 +94,7 @@ def collect(
         effort=effort,
         settings=settings,
         measured=tuple(measured),
+        figures=tuple(figures),
         skipped=tuple(skipped),
     )
 

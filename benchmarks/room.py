@@ -14,8 +14,8 @@ def build_room() -> dict[str, Any]:
     return make_group("1")
 
 
-def write_patches() -> Iterator[dict[str, Any]]:
+def write_patches(first: int = 1) -> Iterator[dict[str, Any]]:
     """Endless patches of one field, each of another participant and with a value of its own."""
-    for number in count(1):
+    for number in count(first):
         user = f"user_{number % PARTICIPANTS + 1}"
         yield {"participants": {user: {"last_seen": str(number)}}}

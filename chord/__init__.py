@@ -10,6 +10,7 @@ from chord.clock import Clock, ManualClock, SystemClock
 from chord.codec import Codec, MsgspecCodec
 from chord.config import Settings
 from chord.errors import (
+    AskCycle,
     BackendUnavailable,
     CannotFormat,
     ChordClosed,
@@ -23,7 +24,9 @@ from chord.errors import (
     InvalidArgument,
     InvalidContextId,
     InvalidState,
+    NoTurn,
     NotApplied,
+    NotStored,
     OutcomeTimeout,
     OutcomeUnknown,
     Overloaded,
@@ -31,6 +34,7 @@ from chord.errors import (
     Quarantined,
     VersionConflict,
     VersionGone,
+    WrongActor,
     WrongLoop,
 )
 from chord.fanout import Watch
@@ -59,6 +63,7 @@ __all__ = [
     "REMOVE",
     "Added",
     "Append",
+    "AskCycle",
     "Backend",
     "BackendUnavailable",
     "CannotFormat",
@@ -93,7 +98,9 @@ __all__ = [
     "Modified",
     "MsgspecCodec",
     "NoChange",
+    "NoTurn",
     "NotApplied",
+    "NotStored",
     "OutcomeTimeout",
     "OutcomeUnknown",
     "Overloaded",
@@ -118,6 +125,7 @@ __all__ = [
     "VersionGone",
     "Watch",
     "WatchReply",
+    "WrongActor",
     "WrongLoop",
     "leaves",
     "open_backend",

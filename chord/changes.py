@@ -16,26 +16,26 @@ Path: TypeAlias = tuple[str, ...]
 """The keys that lead from a state's root to a value."""
 
 
-class Added(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+class Added(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     """A key that was not there, with its whole value."""
 
     value: Any
 
 
-class Modified(msgspec.Struct, frozen=True, array_like=True, tag="m"):
+class Modified(msgspec.Struct, frozen=True, array_like=True, tag="m", gc=False):
     """A value that took the place of another, where not both are dicts and not both lists."""
 
     old_value: Any
     value: Any
 
 
-class Removed(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+class Removed(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """A key that is there no more, with the whole value that it had."""
 
     old_value: Any
 
 
-class Spliced(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+class Spliced(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """A changed list: its tail from `start` on was `removed`, and is now `inserted`.
 
     `start` is the length of the longest common prefix of the two lists.

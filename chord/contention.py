@@ -36,7 +36,7 @@ from chord.history import History
 from chord.journal import Journal, Written
 from chord.live import Draft, Live
 from chord.position import Position
-from chord.records import Batch
+from chord.records import Batch, Operation
 from chord.requests import Delete, Request, Restore, op_id_of
 from chord.shelf import Shelf
 from chord.state import EMPTY
@@ -215,7 +215,7 @@ class Contention:
             if operation is None:
                 open_jobs.append(job)
             else:
-                job.answer(_replay(found.live, operation.position))
+                job.answer(_replay(found.live, operation))
         return found.live, open_jobs
 
     async def _load_head(self, context_id: str) -> Live | None:
@@ -388,14 +388,12 @@ def _answer(outcome: Unchanged | Gone, draft: Draft) -> Answer:
     return Answer(outcome.position, None, False, updated_at)
 
 
-def _replay(live: Live | None, position: Position) -> Answer:
+def _replay(live: Live | None, operation: Operation) -> Answer:
+    position = operation.position
     delta = None
-    updated_at = 0.0
-    if live is not None:
-        updated_at = live.updated_at
-        if live.position.epoch == position.epoch:
-            delta = live.history.get(position.version)
-    return Answer(position, delta, True, delta.updated_at if delta else updated_at)
+    if live is not None and live.position.epoch == position.epoch:
+        delta = live.history.get(position.version)
+    return Answer(position, delta, True, operation.at)
 
 
 def _epoch(position: Position | None) -> str | None:

@@ -180,6 +180,19 @@ class Quarantined(NotApplied):
         self.retry_after = retry_after
 
 
+class AskCycle(NotApplied):
+    """An async command asked for what could be answered only once it has ended itself.
+
+    `chain` is who asked whom, as pairs of a context's id and what was asked of it; the last is what
+    was refused.
+    """
+
+    def __init__(self, chain: Sequence[tuple[str, str]]) -> None:
+        asked = " -> ".join(f"{context_id!r}.{name}" for context_id, name in chain)
+        super().__init__(f"it would wait for itself: {asked}")
+        self.chain = tuple(chain)
+
+
 class DuplicateOperation(NotApplied):
     """A backend's answer to a batch that holds an operation which the store has already."""
 
@@ -238,6 +251,24 @@ class CorruptData(ChordError):
 
 class WrongLoop(ChordError, RuntimeError):
     """Used from another event loop, another thread, or after a fork."""
+
+
+class WrongActor(ChordError, TypeError):
+    """A command of one class was sent to a context in which another class plays."""
+
+    def __init__(self, context_id: str, wanted: str, actual: str) -> None:
+        super().__init__(f"{context_id!r} is played by {actual}, so it has no commands of {wanted}")
+        self.context_id = context_id
+        self.wanted = wanted
+        self.actual = actual
+
+
+class NoTurn(ChordError, RuntimeError):
+    """The state of an application's actor was used outside of a command, or after it had ended."""
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(f"only a command of {context_id!r} can use its state, while it runs")
+        self.context_id = context_id
 
 
 def show(value: object, words: Callable[[object], str] = repr) -> str:

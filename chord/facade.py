@@ -56,7 +56,7 @@ from chord.requests import (
     check_timeout,
 )
 from chord.shelf import Shelf
-from chord.sync import Since, decide, read_since
+from chord.sync import Since, find_reply, read_since
 from chord.telemetry import Span, Unwatched
 from chord.turns import Answer
 
@@ -154,6 +154,10 @@ class Facade(Chord):
         """What is remembered of the context, without a look at the store: it may be out of date."""
         return self._shelf.peek(context_id)
 
+    def _show(self, live: Live) -> Live:
+        """What `_fresh` or `_peek` has just returned, with a state that stays as it is."""
+        return live
+
     async def _flush(self, context_id: str | None) -> None:
         """Store what is not stored yet, of one context or of all."""
         await self._backend.flush()
@@ -235,7 +239,7 @@ class Facade(Chord):
         with self._span("get", context_id) as span:
             live = await self._fresh(context_id)
             span.size = live.state_bytes
-            return live.context()
+            return self._show(live).context()
 
     async def sync_context(self, context_id: str, since: Since = None) -> Reply:
         with self._span("sync", context_id) as span:
@@ -249,9 +253,38 @@ class Facade(Chord):
         check_context_id(context_id)
         if type(min_interval) not in (int, float) or not min_interval >= 0:
             raise InvalidArgument("min_interval", min_interval, "seconds, 0 or more")
-        catch_up = partial(self._catch_up, context_id)
-        clock = self._settings.clock
-        return Watch(self._fanout, context_id, read_since(since), catch_up, clock, min_interval)
+        return Watch(
+            self._fanout,
+            context_id,
+            read_since(since),
+            partial(self._catch_up, context_id),
+            self._settings.clock,
+            min_interval,
+            glance=partial(self._glance, context_id),
+        )
+
+    def _glance(self, context_id: str, since: Position | int | None) -> Reply | None:
+        """What a watcher lacks, if memory tells and nobody wants to know of each operation.
+
+        All who are woken at one position are told the same.
+        """
+        if self._settings.telemetry is not None:
+            return None
+        now = self._settings.clock.time()
+        told = self._fanout.remembered(context_id, since, now)
+        if told is not None:
+            return told
+        cursor = self._fanout.cursor(context_id)
+        live = self._peek(context_id)
+        if live is None or _is_behind(live, since):
+            return None
+        reply = self._decide(self._unwatched, live, since)
+        if isinstance(reply, DeltaUpdate):
+            oldest = live.history.get(reply.delta.from_version + 1)
+            assert oldest is not None
+            until = oldest.updated_at + self._settings.delta_ttl
+            self._fanout.remember(context_id, since, reply, cursor, until)
+        return reply
 
     async def _catch_up(
         self, context_id: str, since: Position | int | None, first: bool
@@ -272,29 +305,29 @@ class Facade(Chord):
 
     def _decide(self, span: Span, live: Live, since: Position | int | None) -> Reply:
         settings = self._settings
-        reply = decide(
-            live.context(),
+        found = find_reply(
+            live.position,
             since,
             live.history,
             live.state_bytes,
             threshold=settings.delta_threshold,
             not_before=settings.clock.time() - settings.delta_ttl,
         )
-        match reply:
-            case FullContext(_, reason):
-                span.outcome, span.size = reason, live.state_bytes
-            case DeltaUpdate(delta):
-                span.outcome, span.size = "delta", live.history.size_since(delta.from_version)
-            case _:
-                span.outcome = "no-change"
-        return reply
+        if isinstance(found, str):
+            span.outcome, span.size = found, live.state_bytes
+            return FullContext(self._show(live).context(), found)
+        if isinstance(found, DeltaUpdate):
+            span.outcome, span.size = "delta", live.history.size_since(found.delta.from_version)
+        else:
+            span.outcome = "no-change"
+        return found
 
     # -- elsewhere -------------------------------------------------------------------------------
 
     async def export_context(self, context_id: str) -> Context:
         with self._span("export", context_id):
             live = await self._fresh(context_id)
-            context = live.context()
+            context = self._show(live).context()
             await archive.hand_over(self._settings, context)
             return context
 
@@ -330,7 +363,7 @@ class Facade(Chord):
                 live = await self._fresh(summary.context_id)
                 if live.position != summary.position:
                     return "skipped"
-                await archive.hand_over(self._settings, live.context())
+                await archive.hand_over(self._settings, self._show(live).context())
                 exported = "exported"
             request = Delete(expected=summary.position)
             answer = await self._submit(summary.context_id, request, None)
@@ -381,7 +414,7 @@ class Facade(Chord):
         live = self._peek(context_id) if self._lifetime.has_tasks else None
         if live is None:
             raise VersionGone(context_id, position)
-        return live.recall(position, updated_at, self._settings.delta_threshold)
+        return self._show(live).recall(position, updated_at, self._settings.delta_threshold)
 
     def _span(self, operation: str, context_id: str) -> Span:
         self._lifetime.check()

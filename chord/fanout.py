@@ -8,6 +8,7 @@ so that a publication costs only as much as there are sleepers to wake.
 
 from __future__ import annotations
 
+import math
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
@@ -42,7 +43,7 @@ class Topic:
         self.cursor = cursor
         self.watchers: dict[Watcher, None] = {}
         self.sleepers: list[Future[None]] = []
-        self.replies: dict[Position | int | None, Reply] = {}
+        self.replies: dict[Position | int | None, tuple[Reply, float]] = {}
         self._left = 0
         self._told: tuple[DeltaUpdate, Position] | None = None
 
@@ -214,21 +215,31 @@ class Fanout:
         return None if topic is None else topic.cursor
 
     def remember(
-        self, context_id: str, since: Position | int | None, reply: Reply, cursor: int | None
+        self,
+        context_id: str,
+        since: Position | int | None,
+        reply: Reply,
+        cursor: int | None,
+        until: float = math.inf,
     ) -> None:
         """Keep what leads from `since` to the publication `cursor`, until there is another.
 
-        A reply to an earlier publication is not kept, nor one from yet another position where
-        there are `MOST_REMEMBERED` already.
+        It is good `until` that moment. A reply to an earlier publication is not kept, nor one from
+        yet another position where there are `MOST_REMEMBERED` already.
         """
         topic = self._topics.get(context_id)
         if topic is not None and topic.cursor == cursor and len(topic.replies) < MOST_REMEMBERED:
-            topic.replies[since] = reply
+            topic.replies[since] = reply, until
 
-    def remembered(self, context_id: str, since: Position | int | None) -> Reply | None:
-        """Return what was remembered since the last publication."""
+    def remembered(
+        self, context_id: str, since: Position | int | None, now: float = 0.0
+    ) -> Reply | None:
+        """Return what was remembered since the last publication, if it is good still."""
         topic = self._topics.get(context_id)
-        return None if topic is None else topic.replies.get(since)
+        if topic is None or since not in topic.replies:
+            return None
+        reply, until = topic.replies[since]
+        return reply if now <= until else None
 
     # -- in numbers ------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from chord.records import Batch, Delta, Entry, Fence, Snapshot, Stored
 from chord.state import StateDict
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """A version of a draft, and its entry in the log."""
 
     birth: Birth

@@ -41,11 +41,10 @@ class Lifetime:
         """Raise `ChordClosed` unless it is open, and `WrongLoop` anywhere but at home."""
         if self._tasks is None or self._closing:
             raise ChordClosed("the runtime is not open: use it in 'async with'")
-        if asyncio._get_running_loop() is self._loop:  # None in a forked process, until it has one
-            return
         if os.getpid() != self._pid:
             raise WrongLoop("opened before a fork; open another in this process")
-        raise WrongLoop("opened in another event loop")
+        if asyncio._get_running_loop() is not self._loop:  # None in a thread that has none
+            raise WrongLoop("opened in another event loop")
 
     def close(self) -> None:
         """Let nobody begin anything new; what is under way goes on, and may start tasks."""

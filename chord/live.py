@@ -73,7 +73,7 @@ class Live:
         assert self.snapshot_bytes >= 0
 
 
-class Birth(msgspec.Struct, frozen=True):
+class Birth(msgspec.Struct, frozen=True, gc=False):
     """A version of a draft: its delta, and the op id under which it is remembered."""
 
     delta: Delta

@@ -7,7 +7,7 @@ from typing import TypeGuard
 import msgspec
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A point in a context's history: the `epoch` names one life, `version` counts its changes.
 
     Versions of different epochs cannot be compared. As text: ``epoch:version``.

@@ -19,7 +19,7 @@ from chord.position import Position
 # -- what callers are given ----------------------------------------------------------------------
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
+class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A container of state with an identity, at one position. `state` is read-only."""
 
     context_id: str
@@ -28,7 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: float
 
 
-class Delta(msgspec.Struct, frozen=True, kw_only=True):
+class Delta(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What changed after `from_version`, up to and including `version`, of the life `epoch`."""
 
     context_id: str
@@ -56,7 +56,7 @@ class Rememberer(Protocol):
         """Return the context as it was; raise `VersionGone` when that is no longer in memory."""
 
 
-class Commit(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Commit(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What a write came to.
 
     `delta` is None where nothing `changed`, and for a repeated operation whose delta is no longer
@@ -130,7 +130,7 @@ Reason: TypeAlias = Literal["requested", "epoch-changed", "ahead", "compacted", 
 the server, the deltas it lacks are not served any more, or they are larger than the state."""
 
 
-class FullContext(msgspec.Struct, frozen=True):
+class FullContext(msgspec.Struct, frozen=True, gc=False):
     """A reply: the whole context, and why."""
 
     context: Context
@@ -141,7 +141,7 @@ class FullContext(msgspec.Struct, frozen=True):
         return self.context.position
 
 
-class DeltaUpdate(msgspec.Struct, frozen=True):
+class DeltaUpdate(msgspec.Struct, frozen=True, gc=False):
     """A reply: one delta from what the client knows to now."""
 
     delta: Delta
@@ -151,13 +151,13 @@ class DeltaUpdate(msgspec.Struct, frozen=True):
         return self.delta.position
 
 
-class NoChange(msgspec.Struct, frozen=True):
+class NoChange(msgspec.Struct, frozen=True, gc=False):
     """A reply: the client knows the latest."""
 
     position: Position
 
 
-class ContextDeleted(msgspec.Struct, frozen=True):
+class ContextDeleted(msgspec.Struct, frozen=True, gc=False):
     """A watcher's last reply: the context is gone; `position` was its last."""
 
     position: Position
@@ -198,7 +198,7 @@ class Fence:
     term: int
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One version in a context's log; `changes` is encoded, and empty where an epoch begins."""
 
     version: int
@@ -216,7 +216,7 @@ class Snapshot:
     state: bytes
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """What a store remembers of an op id: the position it came to, and its entry's `updated_at`."""
 
     position: Position

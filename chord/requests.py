@@ -22,7 +22,7 @@ ExpectedAt: TypeAlias = Expected | str
 """The same as callers say it, a position in its text form, too."""
 
 
-class Set(msgspec.Struct, frozen=True, kw_only=True):
+class Set(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Create the context, or replace its whole state."""
 
     state: StateDict
@@ -30,7 +30,7 @@ class Set(msgspec.Struct, frozen=True, kw_only=True):
     op_id: str | None = None
 
 
-class Update(msgspec.Struct, frozen=True, kw_only=True):
+class Update(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Change the state in part; more than one patch is one version, as coalesced updates are.
 
     `create` is the state to begin with where there is no context.
@@ -51,13 +51,13 @@ class Transform(msgspec.Struct, frozen=True, kw_only=True):
     op_id: str | None = None
 
 
-class Delete(msgspec.Struct, frozen=True, kw_only=True):
+class Delete(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End this life of the context."""
 
     expected: Expected = None
 
 
-class Restore(msgspec.Struct, frozen=True, kw_only=True):
+class Restore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Begin a new life with this state, whatever there was."""
 
     state: StateDict

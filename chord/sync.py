@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from chord.errors import InvalidArgument
 from chord.history import History
 from chord.position import Position, is_digits, is_position, is_version
-from chord.records import Context, DeltaUpdate, FullContext, NoChange, Reply
+from chord.records import Context, DeltaUpdate, FullContext, NoChange, Reason, Reply
 
 SMALL: Final = 4096
 """Bytes of a state up to which its deltas are never found too large."""
@@ -58,22 +58,42 @@ def decide(
     larger than the `state_bytes` of a state over 4 kB. A replica that applies the reply equals
     the context. O(1) where the question was asked before, else O(size of the answer).
     """
-    head = context.position
+    found = find_reply(
+        context.position,
+        since,
+        history,
+        state_bytes,
+        threshold=threshold,
+        not_before=not_before,
+    )
+    return FullContext(context, found) if isinstance(found, str) else found
+
+
+def find_reply(
+    head: Position,
+    since: Position | int | None,
+    history: History,
+    state_bytes: int,
+    *,
+    threshold: int,
+    not_before: float | None,
+) -> DeltaUpdate | NoChange | Reason:
+    """Decide without the state: where that is what the client lacks, only the reason is told."""
     if since is None:
-        return FullContext(context, "requested")
+        return "requested"
     if isinstance(since, int):
         since = Position(head.epoch, since)
     if since.epoch != head.epoch:
-        return FullContext(context, "epoch-changed")
+        return "epoch-changed"
     if since.version == head.version:
         return NoChange(head)
     if since.version > head.version:
-        return FullContext(context, "ahead")
+        return "ahead"
     if since.version <= 0:
-        return FullContext(context, "requested")
+        return "requested"
     if head.version - since.version > threshold or since.version < history.base:
-        return FullContext(context, "compacted")
+        return "compacted"
     if state_bytes > SMALL and history.size_since(since.version) > state_bytes:
-        return FullContext(context, "smaller")
+        return "smaller"
     delta = history.since(since.version, not_before=not_before)
-    return FullContext(context, "compacted") if delta is None else DeltaUpdate(delta)
+    return "compacted" if delta is None else DeltaUpdate(delta)

@@ -17,7 +17,7 @@ from chord.requests import Delete, Expected, Request, Restore, Set, Transform, U
 from chord.state import StateDict, Tree
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a context is: its state and its position, both None where there is no context.
 
     `owner` may be written for in place (see `chord.state`). With `ended` the epoch is not to be
@@ -31,20 +31,20 @@ class Head(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
-class Unchanged(msgspec.Struct, frozen=True):
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
     """Nothing comes of the request; `position` is None where there is no context."""
 
     position: Position | None
 
 
-class Born(msgspec.Struct, frozen=True):
+class Born(msgspec.Struct, frozen=True, gc=False):
     """A new version: its state, and the delta that led to it."""
 
     state: StateDict
     delta: Delta
 
 
-class Gone(msgspec.Struct, frozen=True):
+class Gone(msgspec.Struct, frozen=True, gc=False):
     """The context is no more; `position` was its last."""
 
     position: Position

@@ -19,7 +19,7 @@ MAX_TURN: Final = 1000
 """How many requests are committed at once."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What became of a request. `position` is None where there is no context, before and after.
 
     `size` counts the bytes that were logged for it. `durable` tells whether it is in the store.

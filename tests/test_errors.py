@@ -12,6 +12,7 @@ import pytest
 
 from chord import errors
 from chord.errors import (
+    AskCycle,
     BackendUnavailable,
     CannotFormat,
     ChordClosed,
@@ -28,6 +29,7 @@ from chord.errors import (
     InvalidState,
     NotApplied,
     NotStored,
+    NoTurn,
     OutcomeTimeout,
     OutcomeUnknown,
     Overloaded,
@@ -35,6 +37,7 @@ from chord.errors import (
     Quarantined,
     VersionConflict,
     VersionGone,
+    WrongActor,
     WrongLoop,
 )
 from chord.position import Position
@@ -122,6 +125,11 @@ EXAMPLES: list[tuple[ChordError, str, dict[str, Any]]] = [
         {"context_id": "room:1", "retry_after": 30.0},
     ),
     (
+        AskCycle([("room:1", "say"), ("room:2", "tell"), ("room:1", "update")]),
+        "it would wait for itself: 'room:1'.say -> 'room:2'.tell -> 'room:1'.update",
+        {"chain": (("room:1", "say"), ("room:2", "tell"), ("room:1", "update"))},
+    ),
+    (
         DuplicateOperation("room:1", "op-7"),
         "'room:1' has operation 'op-7' already",
         {"context_id": "room:1", "op_id": "op-7"},
@@ -147,6 +155,16 @@ EXAMPLES: list[tuple[ChordError, str, dict[str, Any]]] = [
         {"where": "context 'room:1'", "problem": "the log has a hole"},
     ),
     (WrongLoop("used from another event loop"), "used from another event loop", {}),
+    (
+        NoTurn("room:1"),
+        "only a command of 'room:1' can use its state, while it runs",
+        {"context_id": "room:1"},
+    ),
+    (
+        WrongActor("room:1", "Chat", "Game"),
+        "'room:1' is played by Game, so it has no commands of Chat",
+        {"context_id": "room:1", "wanted": "Chat", "actual": "Game"},
+    ),
 ]
 each_example = pytest.mark.parametrize(
     ("error", "message", "data"), EXAMPLES, ids=lambda each: type(each).__name__
@@ -210,6 +228,8 @@ def test_a_copy_is_the_same_error(
         (DeadlineExceeded, TimeoutError),
         (OutcomeTimeout, TimeoutError),
         (WrongLoop, RuntimeError),
+        (NoTurn, RuntimeError),
+        (WrongActor, TypeError),
     ],
 )
 def test_some_are_a_builtin_too(error: type[ChordError], builtin: type[Exception]) -> None:
@@ -220,7 +240,7 @@ def test_some_are_a_builtin_too(error: type[ChordError], builtin: type[Exception
     "error",
     [
         *(DeadlineExceeded, BackendUnavailable, ChordClosed, Overloaded, OwnedElsewhere, Fenced),
-        *(Quarantined, DuplicateOperation),
+        *(Quarantined, AskCycle, DuplicateOperation),
     ],
 )
 def test_these_were_not_applied(error: type[ChordError]) -> None:

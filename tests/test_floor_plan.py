@@ -77,8 +77,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.stateless",
     ),
     (  # 5: actors
-        *inside("actors", "agenda messages mailbox behavior durability lease passivation"),
-        *inside("actors", "desk actor registry supervisor application"),
+        *inside("actors", "agenda messages mailbox behavior chain durability lease known"),
+        *inside("actors", "passivation desk player actor registry supervisor application"),
     ),
     (  # 6: their facade
         "actors.stateful",

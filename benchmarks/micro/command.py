@@ -13,8 +13,9 @@ from typing import Any, Final
 import attrs
 from rich.console import Console
 
-from benchmarks import comparison, results, table
-from benchmarks.comparison import Measured
+from benchmarks import comparison, figure, results, table
+from benchmarks.comparison import Comparison, Measured
+from benchmarks.figure import Figure, Taken
 from benchmarks.micro.theme import CannotMeasure, Sizes, Theme
 from benchmarks.results import Results, Skipped
 from benchmarks.timing import QUICK, THOROUGH, Effort
@@ -29,6 +30,9 @@ THEMES: Final = (
     "sqlite",
     "redis",
     "valkey",
+    "actors",
+    "redis_actors",
+    "valkey_actors",
 )
 
 
@@ -52,26 +56,41 @@ def run(options: argparse.Namespace) -> int:
 async def measure_themes(
     names: Sequence[str], sizes: Sizes, effort: Effort, pattern: str = "*"
 ) -> Results:
-    """Measure those comparisons whose ``theme: name`` fits the pattern."""
-    measured: list[Measured] = []
+    """Measure those comparisons and figures whose ``theme: name`` fits the pattern."""
+    measured: list[Measured | Taken] = []
     skipped: list[Skipped] = []
     for name in names:
         try:
             measured += await _measure_theme(name, sizes, effort, pattern)
         except (CannotMeasure, ModuleNotFoundError) as missing:
             skipped.append(Skipped(name, str(missing)))
-    return results.collect("micro", effort, attrs.asdict(sizes), measured, skipped)
+    return results.collect(
+        "micro",
+        effort,
+        attrs.asdict(sizes),
+        [each for each in measured if isinstance(each, Measured)],
+        [each for each in measured if isinstance(each, Taken)],
+        skipped,
+    )
 
 
-async def _measure_theme(name: str, sizes: Sizes, effort: Effort, pattern: str) -> list[Measured]:
+async def _measure_theme(
+    name: str, sizes: Sizes, effort: Effort, pattern: str
+) -> list[Measured | Taken]:
     """A theme is imported only here: it may need a peer that is not installed."""
     open_theme: Theme = importlib.import_module(f"benchmarks.micro.{name}").open_theme
     console = Console(stderr=True)
-    measured = []
-    async with open_theme(sizes) as comparisons:
-        for each in comparisons:
+    measured: list[Measured | Taken] = []
+    async with open_theme(sizes) as everything:
+        for each in everything:
             title = f"{name}: {each.name}"
             if fnmatchcase(title, f"*{pattern}*"):
                 with console.status(title):
-                    measured.append(await comparison.run(name, each, effort))
+                    measured.append(await _measure(name, each, effort))
     return measured
+
+
+async def _measure(theme: str, each: Comparison | Figure, effort: Effort) -> Measured | Taken:
+    if isinstance(each, Figure):
+        return await figure.take(theme, each)
+    return await comparison.run(theme, each, effort)

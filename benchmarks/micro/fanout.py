@@ -25,7 +25,7 @@ Asleep: TypeAlias = tuple[Sequence[asyncio.Task[None]], Callable[[], None]]
 @asynccontextmanager
 async def open_theme(sizes: Sizes) -> AsyncIterator[Sequence[Comparison]]:
     async with AsyncExitStack() as stack:
-        own = await stack.enter_async_context(_waking_own(sizes.watchers))
+        own = await stack.enter_async_context(waking_own(sizes.watchers))
         waits = await stack.enter_async_context(_waking_watchers(sizes.watchers))
         watches = await stack.enter_async_context(_waking_watches(sizes.watchers))
         past_many = await stack.enter_async_context(_updating(sizes.watchers))
@@ -155,7 +155,7 @@ def _waking_once(name: str, fall_asleep: Callable[[], Asleep], count: int) -> Co
 
 
 @asynccontextmanager
-async def _waking_own(count: int) -> AsyncIterator[Contender]:
+async def waking_own(count: int) -> AsyncIterator[Contender]:
     """Futures, one for each of so many tasks, that are finished one after the other."""
     loop = asyncio.get_running_loop()
     futures = [loop.create_future() for _ in range(count)]

@@ -10,21 +10,28 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
+from actors import StatefulChord
 from chord import Backend, Chord, ChordError, Settings, StatelessChord, open_backend
 from examples import scenarios
 from examples.demo.room import Plan, Room
 from examples.demo.screen import Played, Screen
-from examples.scenarios import MULTIPLE, SINGLE
+from examples.scenarios import MULTIPLE, SINGLE, Audit, Run, Scenario
 
 NAMESPACE: Final = "chord-demo"
 RUNTIMES: Final[dict[str, Callable[..., AbstractAsyncContextManager[Chord]]]] = {
-    "stateless": StatelessChord
+    "stateless": StatelessChord,
+    "stateful": StatefulChord,
+    "write-behind": partial(StatefulChord, durability="write-behind"),
 }
+ROUNDS: Final = 5
+"""How often each scenario is run in each runtime."""
+
 QUICK: Final[dict[str, int]] = {"lives": 2, "updates": 150}
 
 
@@ -81,21 +88,35 @@ async def play(backend: Backend, plan: Plan, screen: Screen) -> bool:
     played: list[Played] = []
     async with StatelessChord(backend, settings=settings) as reader:
         with screen.moving():
-            for name, make in RUNTIMES.items():
-                async with make(backend, settings=settings) as chord, _tidy(chord, prefix):
-                    for scenario in (SINGLE, MULTIPLE):
-                        run = await scenarios.run(chord, scenario, prefix)
-                        played.append(Played(name, run, await scenarios.audit(reader, run)))
-            async with StatelessChord(backend, settings=settings) as chord, _tidy(chord, prefix):
+            for scenario in (SINGLE, MULTIPLE):
+                played += await compare(backend, settings, reader, scenario, prefix)
+            async with StatefulChord(backend, settings=settings) as chord, _tidy(chord, prefix):
                 room = Room(chord, reader, f"{prefix}room", plan)
                 await room.play(screen.show)
     return _report(played, room, screen)
 
 
+async def compare(
+    backend: Backend, settings: Settings, reader: Chord, scenario: Scenario, prefix: str
+) -> list[Played]:
+    """Run a scenario in each runtime, by turns, and audit each run."""
+    runs: dict[str, list[Run]] = {name: [] for name in RUNTIMES}
+    audits = dict.fromkeys(RUNTIMES, Audit())
+    for number in range(ROUNDS):
+        for name, make in RUNTIMES.items():
+            place = f"{prefix}{name}/{number}/"
+            async with make(backend, settings=settings) as chord, _tidy(chord, place):
+                run = await scenarios.run(chord, scenario, place)
+                await chord.flush()
+                runs[name].append(run)
+                audits[name] += await scenarios.audit(reader, run)
+    return [Played(name, runs[name], audits[name]) for name in RUNTIMES]
+
+
 def _report(played: Sequence[Played], room: Room, screen: Screen) -> bool:
     screen.report_scenarios(played)
     screen.report_replies(room)
-    audits = {f"{each.run.scenario.name}, {each.runtime}": each.audit for each in played}
+    audits = {f"{each.scenario.name}, {each.runtime}": each.audit for each in played}
     audits |= {f"room, life {life}": audit for life, audit in enumerate(room.audits, 1)}
     screen.report_audit(audits, room.errors)
     return all(audit.holds for audit in audits.values())

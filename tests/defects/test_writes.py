@@ -260,10 +260,8 @@ async def test_11_a_context_that_is_written_during_a_clean_up_is_kept(stage: Sta
 
 async def test_11_a_context_that_is_written_during_its_export_is_kept(stage: Stage) -> None:
     """What was written between the export of a context and its deletion was lost."""
-    other = await stage.open()
-
     async def export(context: Context) -> None:
-        await other.update_context("a", {"n": 2})
+        await chord.update_context("a", {"n": 2})
 
     chord = await stage.open(**DUE, exporter=export)
     await chord.set_context("a", {"n": 1})

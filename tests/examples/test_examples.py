@@ -21,6 +21,12 @@ ON_ANY_STORE = {
         "bo comes back, 2 messages later:\n  got a delta",
         "unread to bo: 2; same as ana's copy: True",
     ],
+    "chat_actor": [
+        "version 7: the last 3 messages are ['Bo?', 'Are you there?', 'Call me.']",
+        "refused: bo is not in the room",
+        "bo comes back, and missed 3 messages",
+    ],
+    "arena": ["............b.......a", "ana met 2 others", "full states would of"],
     "game_counters": [
         "100 hits at once are 100 points",
         "the pot keeps 2; refused: cy wants 4, the pot has 2",

@@ -21,9 +21,9 @@ from chord import (
     OutcomeUnknown,
     Position,
     Replica,
-    StatelessChord,
 )
 from chord.delta import apply, equal
+from chord.facade import Facade
 from tests.runtime.machine import Watching, World
 from tests.runtime.model import Made, Refused, Truth
 from tests.waiting import outcome_of
@@ -31,6 +31,7 @@ from tests.waiting import outcome_of
 IDS = ("a", "b")
 
 Predict: TypeAlias = Callable[[Truth], Made | None]
+Call: TypeAlias = Callable[[Facade], Awaitable[object]]
 
 
 class Judge(RuleBasedStateMachine):
@@ -38,7 +39,6 @@ class Judge(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.make_folder())
         self.truth: dict[str, Truth] = dict.fromkeys(IDS, Truth())
         self.seen: dict[tuple[str, Position], Any] = {}
         self.late: dict[str, Predict] = {}
@@ -47,61 +47,86 @@ class Judge(RuleBasedStateMachine):
         self.commits: list[tuple[str, Commit]] = []
         self.operations: list[tuple[str, str, float, Commit]] = []
         self.count = 0
-        self.latest = self.world.clock.time()
+        self.world: World | Any = None
 
     def make_folder(self) -> Path | None:
         return None
 
-    def teardown(self) -> None:
-        self.world.end()
+    def enter(self, world: World) -> None:
+        self.world = world
+        self.latest = world.clock.time()
 
-    def runtime(self, beside: bool) -> StatelessChord:
-        return self.world.other if beside else self.world.chord
+    def teardown(self) -> None:
+        if self.world is not None:
+            self.world.end()
+
+    def runtime(self, beside: bool) -> Facade:
+        chord: Facade = self.world.runtimes[beside]
+        return chord
 
     # -- writes ----------------------------------------------------------------------------------
 
-    def write(
-        self, context_id: str, call: Callable[[], Awaitable[object]], predict: Predict
-    ) -> object:
+    def write(self, context_id: str, beside: bool, call: Call, predict: Predict) -> object:
         self.let_arrive()
-        before = self.truth[context_id]
-        outcome = self.world.run(outcome_of(call()))
+        began, before = self.world.clock.time(), self.truth[context_id]
+        outcome = self.world.run(outcome_of(call(self.runtime(beside))))
         after = self.world.run(self.world.audit(context_id))
-        made = _try(predict, before)
-        if isinstance(outcome, Exception):
-            self.judge_error(context_id, outcome, made, after)
-            if isinstance(outcome, OutcomeUnknown):
-                self.late[context_id] = predict
+        self.judge(context_id, outcome, predict, before, after, began)
+        if isinstance(outcome, OutcomeUnknown):
+            self.late[context_id] = predict
         elif isinstance(outcome, Commit):
-            self.judge_commit(context_id, outcome, made, after)
-        else:  # that the context is gone is all that is known after a lost answer
-            assert outcome is (made is not None) or self.armed
-            assert after.position is None
+            assert outcome.durable
+            self.keep(context_id, outcome)
         self.adopt(context_id, after)
         return outcome
 
-    def judge_error(
-        self, context_id: str, error: Exception, made: Made | str | None, after: Truth
+    def keep(self, context_id: str, commit: Commit) -> None:
+        """Keep the last commits, to look back at."""
+        self.commits = [*self.commits[-9:], (context_id, commit)]
+
+    def judge(
+        self,
+        context_id: str,
+        outcome: object,
+        predict: Predict,
+        before: Truth,
+        after: Truth,
+        began: float,
     ) -> None:
-        before = self.truth[context_id]
+        made = try_(predict, before)
+        if isinstance(outcome, Exception):
+            self.judge_error(outcome, made, before, after)
+        elif isinstance(outcome, Commit):
+            self.judge_commit(outcome, made, before, after, began)
+        else:  # that the context is gone is all that is known after a lost answer
+            assert outcome is (made is not None) or self.armed
+            assert after.position is None
+
+    def judge_error(
+        self, error: Exception, made: Made | str | None, before: Truth, after: Truth
+    ) -> None:
         if isinstance(error, OutcomeUnknown):
             assert self.armed
             applied = isinstance(made, Made) and made.is_met_by(before, after)
             assert applied or after == before
             return
         assert after == before, f"{error!r}, yet {before} became {after}"
-        if isinstance(error, BackendUnavailable):
-            assert self.armed
-        else:
-            assert made == type(error).__name__
+        if not self.is_excused(error):
+            assert made == type(error).__name__, repr(error)
+
+    def is_excused(self, error: Exception) -> bool:
+        """Whether an error is the line's, so that it says nothing of what was asked."""
+        return self.armed and isinstance(error, BackendUnavailable)
 
     def judge_commit(
-        self, context_id: str, commit: Commit, made: Made | str | None, after: Truth
+        self,
+        commit: Commit,
+        made: Made | str | None,
+        before: Truth,
+        after: Truth,
+        began: float,
     ) -> None:
-        before = self.truth[context_id]
-        assert commit.durable
         assert commit.position == after.position
-        self.commits = [*self.commits[-9:], (context_id, commit)]
         if made is None:
             assert after == before
             assert not commit.changed
@@ -111,7 +136,7 @@ class Judge(RuleBasedStateMachine):
         assert made.is_met_by(before, after), f"{made} of {before} came out as {after}"
         assert commit.changed
         assert commit.delta is not None
-        assert after.updated_at == self.world.clock.time()
+        assert began <= after.updated_at <= self.world.clock.time()
         begun = {} if made.begins else before.state
         assert begun is not None
         assert equal(apply(begun, commit.delta.changes), after.state)
@@ -124,11 +149,11 @@ class Judge(RuleBasedStateMachine):
 
     def let_arrive(self) -> None:
         """Let a write arrive that was held up: it may still be applied, as itself or not at all."""
-        self.world.run(self.world.faulty.deliver())
+        self.world.run(self.world.deliver())
         for context_id, predict in self.late.items():
             before = self.truth[context_id]
             after = self.world.run(self.world.audit(context_id))
-            made = _try(predict, before)
+            made = try_(predict, before)
             applied = isinstance(made, Made) and made.is_met_by(before, after)
             assert applied or after == before
             self.adopt(context_id, after)
@@ -141,12 +166,12 @@ class Judge(RuleBasedStateMachine):
 
     # -- reads -----------------------------------------------------------------------------------
 
-    def read(self, context_id: str, call: Callable[[], Awaitable[object]]) -> Any:
+    def read(self, context_id: str, beside: bool, call: Call) -> Any:
         """What is answered, or None where the line failed or there is no context."""
         self.let_arrive()
-        outcome = self.world.run(outcome_of(call()))
+        outcome = self.world.run(outcome_of(call(self.runtime(beside))))
         if isinstance(outcome, ContextNotFound):
-            assert self.truth[context_id].position is None
+            assert self.visible(context_id, beside).position is None
         elif isinstance(outcome, Exception):
             assert self.armed
             assert isinstance(outcome, BackendUnavailable)
@@ -154,8 +179,11 @@ class Judge(RuleBasedStateMachine):
             return outcome
         return None
 
-    def judge_reply(self, context_id: str, since: Position | None, reply: Any) -> None:
-        now = self.truth[context_id]
+    def visible(self, context_id: str, beside: bool) -> Truth:
+        """What is read of a context through a runtime."""
+        return self.truth[context_id]
+
+    def judge_reply(self, context_id: str, now: Truth, since: Position | None, reply: Any) -> None:
         assert reply.position == now.position
         match reply:
             case FullContext(context, _):
@@ -168,7 +196,7 @@ class Judge(RuleBasedStateMachine):
                 assert since == now.position
 
     def is_up_to_date(self, each: Watching) -> bool:
-        now = self.truth[each.context_id]
+        now = self.visible(each.context_id, each.beside)
         if each.is_over or each.replica.position != now.position:
             return each.is_over
         assert equal(each.replica.state, now.state)
@@ -179,7 +207,7 @@ class Judge(RuleBasedStateMachine):
         self.armed = False
 
 
-def _try(predict: Predict, before: Truth) -> Made | str | None:
+def try_(predict: Predict, before: Truth) -> Made | str | None:
     """What the model makes of it, or the name of the error that it would be refused with."""
     try:
         return predict(before)

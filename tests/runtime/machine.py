@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
+from actors.passivation import Dormant
+from actors.stateful import StatefulChord
 from chord.backends.base import Backend
 from chord.backends.memory import MemoryBackend
 from chord.backends.sqlite import SqliteBackend
 from chord.clock import ManualClock, Timer
 from chord.config import Settings
 from chord.errors import ChordError
+from chord.facade import Facade
 from chord.journal import Journal
 from chord.replica import Replica
 from chord.stateless import StatelessChord
@@ -21,8 +24,14 @@ from tests.runtime.model import Truth
 
 T = TypeVar("T")
 
-SHORT = 0.2
+Make: TypeAlias = Callable[..., Facade]
+
+SHORT: Final = 0.2
 """Seconds: who waits no longer than this goes on at once, without the time passing."""
+
+STEP: Final = 0.25
+QUIET: Final = 12
+"""Turns of the loop without a call to the store, after which nothing more comes by itself."""
 
 
 class HastyClock(ManualClock):
@@ -33,41 +42,94 @@ class HastyClock(ManualClock):
             return asyncio.get_running_loop().call_soon(call)
         return super().call_at(when, call)
 
+    def stall(self, seconds: float) -> None:
+        """Let the time pass for a process that stands still: all is late that falls due."""
+        self._move_to(self.monotonic() + seconds)
+        self.advance(0.0)
+
+
+class Line(FaultyBackend):
+    """An unreliable line that can be cut for good, as by the end of the process that used it."""
+
+    def __init__(self, inner: Backend) -> None:
+        super().__init__(inner)
+        self.under_way = 0
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """Say and hear nothing any more. What is held up on the way may still arrive."""
+        self._is_cut = True
+
+    async def _pass(
+        self, name: str, call: Callable[..., Awaitable[T]], *arguments: Any, **options: Any
+    ) -> T:
+        await self._hang_if_cut()
+        self.under_way += 1
+        try:
+            return await super()._pass(name, call, *arguments, **options)
+        finally:
+            self.under_way -= 1
+            await self._hang_if_cut()
+
+    async def _hang_if_cut(self) -> None:
+        if self._is_cut:
+            await asyncio.get_running_loop().create_future()
+
 
 class Host:
-    """Opens one runtime in a task of its own, and closes it there."""
+    """Opens one runtime in a task of its own, and closes it there, or kills it."""
 
-    def __init__(self, backend: Backend, settings: Settings) -> None:
-        self._closing = asyncio.Event()
-        self._opened: asyncio.Future[StatelessChord] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run(backend, settings))
+    def __init__(self, make: Make, backend: Backend, settings: Settings) -> None:
+        self._ending = asyncio.Event()
+        self._killed = False
+        self._opened: asyncio.Future[Facade] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(make(backend, settings=settings)))
 
-    async def _run(self, backend: Backend, settings: Settings) -> None:
-        async with StatelessChord(backend, settings=settings) as chord:
-            self._opened.set_result(chord)
-            await self._closing.wait()
+    async def _run(self, chord: Facade) -> None:
+        await chord.__aenter__()
+        self._opened.set_result(chord)
+        await self._ending.wait()
+        if not self._killed:
+            return await chord.__aexit__(None, None, None)
+        if isinstance(chord, StatefulChord):
+            chord._supervisor._agenda.close()
+        chord._fanout.close()
+        await chord._lifetime.end()
 
-    async def open(self) -> StatelessChord:
+    async def open(self) -> Facade:
         return await self._opened
 
     async def close(self) -> None:
-        self._closing.set()
+        self._ending.set()
         await self._task
+
+    async def kill(self) -> None:
+        """End its tasks where they are: nothing is finished, nothing stored."""
+        self._killed = True
+        await self.close()
 
 
 class Watching:
-    """A replica that is kept up to date by a watch, whatever errors come."""
+    """A replica that is kept up to date by a watch, whatever errors come.
 
-    def __init__(self, chord: StatelessChord, context_id: str) -> None:
+    One that is `slow` takes a reply only when it is told to `hurry`.
+    """
+
+    def __init__(self, chord: Facade, context_id: str, beside: bool, *, slow: bool = False) -> None:
         self.context_id = context_id
+        self.beside = beside
         self.replica = Replica()
         self._chord = chord
+        self._slow = slow
+        self._hurry = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         try:
             async with self._chord.watch_context(self.context_id) as replies:
                 while True:
+                    if self._slow:
+                        await self._hurry.wait()
                     await self._take(replies)
         except (ChordError, StopAsyncIteration):
             return  # it could not be entered, or there is nothing to come
@@ -79,6 +141,12 @@ class Watching:
             await asyncio.sleep(0)
             return
         assert self.replica.receive(reply) != "gap"
+
+    def hurry(self, on: bool) -> None:
+        if on:
+            self._hurry.set()
+        else:
+            self._hurry.clear()
 
     @property
     def is_over(self) -> bool:
@@ -97,8 +165,14 @@ class Watching:
 class World:
     """A store, a runtime whose line to it may fail, and another runtime beside it."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        makes: Sequence[Make] = (StatelessChord, StatelessChord),
+        **fields: Any,
+    ) -> None:
         self._folder = folder
+        self._makes = makes
         self.clock = HastyClock()
         self.provided: dict[str, Any] = {}
         self.settings = Settings(
@@ -112,6 +186,7 @@ class World:
             cache_size=2,
             watch_poll=1.0,
             provider=self.provided.__getitem__,
+            **fields,
         )
         self._journal = Journal(self.settings)
         self._loop = asyncio.new_event_loop()
@@ -119,6 +194,7 @@ class World:
         self.problems: list[str] = []
         self.watching: list[Watching] = []
         self._shared = MemoryBackend(clock=self.clock)
+        self._dead: list[Line] = []
         self.run(self._open())
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -127,18 +203,81 @@ class World:
     def _take_note(self, loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
         self.problems.append(f"{details.get('message')}: {details.get('exception')!r}")
 
+    # -- time ------------------------------------------------------------------------------------
+
+    def run_in_time(self, call: Awaitable[T]) -> T:
+        """Run a call; while it waits for nothing but the time, let that pass."""
+        return self.run(self._run_in_time(call))
+
+    async def _run_in_time(self, call: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(call)
+        for _ in range(1000):
+            await self.settle()
+            if task.done():
+                return await task
+            self.clock.advance(STEP)
+        raise AssertionError("it never comes to an end")
+
+    async def settle(self) -> None:
+        """Let everything happen that happens without the time passing."""
+        quiet = 0
+        while quiet < QUIET:
+            await asyncio.sleep(0)
+            quiet = 0 if any(line.under_way for line in self._lines) else quiet + 1
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def stall(self, seconds: float) -> None:
+        self.clock.stall(seconds)
+
+    async def let_pass(self, seconds: float, step: float = 1.0) -> None:
+        """Let the time pass in steps, between which everything is done that falls due."""
+        end = self.clock.monotonic() + seconds
+        while (left := end - self.clock.monotonic()) > 0:
+            self.clock.advance(min(step, left))
+            await self.settle()
+
+    # -- runtimes --------------------------------------------------------------------------------
+
     def _connect(self) -> Backend:
         if self._folder is None:
             return self._shared
         return SqliteBackend(self._folder / "store.db", clock=self.clock)
 
     async def _open(self) -> None:
-        self.inner, self._beside = self._connect(), self._connect()
-        self.faulty = FaultyBackend(self.inner)
-        for backend in (self.inner, self._beside):
+        self._backends = [self._connect(), self._connect()]
+        self.inner = self._backends[0]
+        self._lines = [Line(backend) for backend in self._backends]
+        self.faulty = self._lines[0]
+        for backend in self._backends:
             await backend.open()
-        self._hosts = [Host(self.faulty, self.settings), Host(self._beside, self.settings)]
-        self.chord, self.other = [await host.open() for host in self._hosts]
+        self._hosts = [self._host(0), self._host(1)]
+        self.runtimes = [await host.open() for host in self._hosts]
+
+    def _host(self, number: int) -> Host:
+        return Host(self._makes[number], self._lines[number], self.settings)
+
+    async def kill(self, beside: bool) -> None:
+        """Kill a runtime with its process, and begin another in its place."""
+        for each in [each for each in self.watching if each.beside == beside]:
+            self.watching.remove(each)
+            await each.stop()
+        line, backend = self._lines[beside], self._backends[beside]
+        line.cut()
+        await self._hosts[beside].kill()
+        self._dead.append(line)
+        await backend.close()  # what was under way there has its end
+        await backend.open()
+        self._lines[beside] = Line(backend)
+        self.faulty = self._lines[0]
+        self._hosts[beside] = self._host(beside)
+        self.runtimes[beside] = await self._hosts[beside].open()
+
+    async def deliver(self) -> None:
+        """Let arrive what was held up, from processes that are gone, too."""
+        for line in (*self._dead, *self._lines):
+            await line.deliver()
 
     async def reopen(self) -> None:
         """End everything, as a process ends that has the time, and begin again."""
@@ -150,22 +289,49 @@ class World:
             await each.stop()
         self.watching.clear()
         for host in self._hosts:
-            await host.close()
-        for backend in {self.inner, self._beside}:
+            await self._run_in_time(host.close())
+        for backend in self._backends:
             await backend.close()
 
-    async def audit(self, context_id: str) -> Truth:
-        """What the store has, read past the line and past every cache, and checked."""
+    # -- what there is to see --------------------------------------------------------------------
+
+    async def load(self, context_id: str) -> tuple[Truth, bool]:
+        """What the store has, read past the line and past every cache, and checked.
+
+        And whether whoever goes on from it has to begin a new epoch.
+        """
         stored = await self.inner.load(context_id)
         if stored is None:
-            return Truth()
+            return Truth(), False
         live = self._journal.recover(stored)
         live.check()
-        return Truth(live.state, live.position, live.updated_at)
+        return Truth(live.state, live.position, live.updated_at), stored.unclean
+
+    async def audit(self, context_id: str) -> Truth:
+        return (await self.load(context_id))[0]
+
+    def recall(self, beside: bool, context_id: str) -> Truth | None:
+        """What a runtime has in memory as acknowledged, whether it still owns it or not."""
+        chord = self.runtimes[beside]
+        if not isinstance(chord, StatefulChord):
+            return None
+        registry = chord._supervisor._registry
+        actor, dormant = registry.find(context_id), registry.find_dormant(context_id)
+        live: Any = actor.behavior.look() if actor and actor.behavior else dormant
+        assert live is None or actor is None or not isinstance(live, Dormant)
+        return Truth(live.state, live.position, live.updated_at) if live else None
+
+    def is_leased(self, beside: bool, context_id: str) -> bool:
+        """Whether a runtime is sure of its lease of a context."""
+        chord = self.runtimes[beside]
+        if not isinstance(chord, StatefulChord):
+            return False
+        seen = chord._supervisor.inspect(context_id, 0)
+        return seen is not None and seen.leased_for > 0
 
     async def check(self) -> None:
-        self.chord.check()
-        self.other.check()
+        for chord in self.runtimes:
+            chord.check()
         for each in self.watching:
             each.check()
         if isinstance(self.inner, SqliteBackend):
@@ -175,6 +341,7 @@ class World:
         assert not self.problems
 
     def end(self) -> None:
+        self.faulty.heal()
         self.run(self.close())
         self._loop.close()
         assert not self.problems

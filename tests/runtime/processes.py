@@ -36,15 +36,19 @@ class Acknowledged:
 class Writer:
     """A process that makes `count` updates, `width` of them under way at once.
 
-    A context manager. Its methods block, so call them in a thread where a loop must go on.
+    `kind` names its runtime. `conflicts` is how often it met another process. A context manager.
+    Its methods block, so call them in a thread where a loop must go on.
     """
 
-    def __init__(self, place: Place, name: str, *, count: int, width: int = 1) -> None:
+    def __init__(
+        self, place: Place, name: str, *, kind: str = "stateless", count: int, width: int = 1
+    ) -> None:
         self.name = name
         self.conflicts = 0
         self.acknowledged: list[Acknowledged] = []
+        words = *attrs.astuple(place), name, kind, str(count), str(width)
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), *attrs.astuple(place), name, str(count), str(width)],
+            [sys.executable, str(SCRIPT), *words],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

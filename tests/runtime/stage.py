@@ -5,16 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from chord.api import Chord
 from chord.backends.base import Backend
 from chord.clock import ManualClock
 from chord.config import Settings
+from chord.errors import OwnedElsewhere
 from tests.by_hand import ByHand
+from tests.waiting import MOST_TURNS, turn
 
 Connect: TypeAlias = Callable[[], Awaitable[Backend]]
 """Opens a store as another process would; one in memory is the same object each time."""
+
+
+BRIEF: Final[dict[str, Any]] = {"hibernate_after": 1.0, "idle_ttl": 2.0}
+"""Settings with which what a runtime owns leaves its memory before long."""
 
 
 class Runtime(Chord, Protocol):
@@ -38,6 +44,8 @@ class Stage:
         self._make = make
         self._connect = connect
         self._stack = stack
+        self._stores = AsyncExitStack()  # they close last: what is open may have to be stored
+        stack.push_async_callback(self._stores.aclose)
         self.clock = clock
 
     async def open(self, **fields: Any) -> Runtime:
@@ -61,11 +69,35 @@ class Stage:
         settings = Settings(**{"clock": self.clock, "watch_poll": None, **fields})
         return self._make(backend, settings=settings)
 
+    async def let_go(self, chord: Chord, context_id: str = "a") -> None:
+        """Have all that a runtime owns leave its memory: another may write this context then.
+
+        Time passes for one that owns any, its `idle_ttl`.
+        """
+        while chord.statistics().get("live"):
+            self.clock.advance(1.0)
+            await turn()
+        backend = await self.connect()
+        for _ in range(MOST_TURNS // 100):
+            if await _is_free(backend, context_id):
+                return
+            await turn(1)
+        raise AssertionError(f"another owns {context_id!r}")
+
     async def connect(self) -> Backend:
         """Open the store once more, without a runtime."""
         backend = await self._connect()
-        self._stack.push_async_callback(_close, backend)
+        self._stores.push_async_callback(_close, backend)
         return backend
+
+
+async def _is_free(backend: Backend, context_id: str) -> bool:
+    """Whether nobody owns a context; whatever was sent under an older lease is refused then."""
+    try:
+        grant = await backend.acquire(context_id, "nobody", ttl=1e6, address="", fresh_epoch=None)
+    except OwnedElsewhere:
+        return False
+    return await backend.release(context_id, grant.fence)
 
 
 async def _close(backend: Backend) -> None:

@@ -14,6 +14,7 @@ from chord import (
     ChordError,
     ConfigurationError,
     ContextNotFound,
+    DeltaUpdate,
     InvalidArgument,
     InvalidContextId,
     NotApplied,
@@ -21,8 +22,10 @@ from chord import (
     Settings,
     StatelessChord,
 )
+from tests.by_hand import ByHand
+from tests.runtime.kinds import stateful, stateless
 from tests.runtime.stage import Runtime, Stage
-from tests.waiting import outcome_of, turn
+from tests.waiting import outcome_of, turn, while_time_runs
 
 pytestmark = pytest.mark.anyio
 
@@ -103,24 +106,33 @@ async def test_a_store_that_is_away_before_a_write_means_not_applied(stage: Stag
 async def test_an_unknown_outcome_says_that_it_is(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"log": []})
-    backend.hold("commit", "load")
+    backend.hold("commit", "load", "acquire")
     writing = stage_write(chord)
     (await backend.next("commit")).fail(OutcomeUnknown("there", "no answer"))
-    (await backend.next("load")).fail(BackendUnavailable("there", "away"))
-    error = await writing
+    error = await while_time_runs(stage.clock, while_away(backend, writing))
     assert isinstance(error, OutcomeUnknown)
     assert not isinstance(error, NotApplied)
     assert error.applied is None
 
 
-def stage_write(chord: Runtime) -> Any:
+async def while_away(backend: ByHand, writing: asyncio.Task[Any]) -> Any:
+    """What a write comes to while nothing that is asked of the store is answered."""
+    while not writing.done():
+        while backend.calls:
+            backend.calls.pop().fail(BackendUnavailable("there", "away"))
+        await turn(1)
+    return await writing
 
+
+def stage_write(chord: Runtime) -> Any:
     return asyncio.ensure_future(outcome_of(chord.update_context("a", {"log": Append([1])})))
 
 
 async def test_a_read_from_a_store_that_is_away_says_so(stage: Stage) -> None:
+    there = await stage.open()
+    await there.set_context("a", {})
     chord, backend = await stage.open_by_hand()
-    await chord.set_context("a", {})
+    await chord.get_context("a")
 
     for call in (chord.get_context("a"), chord.sync_context("a")):
         backend.hold("load")
@@ -132,6 +144,19 @@ async def test_a_read_from_a_store_that_is_away_says_so(stage: Stage) -> None:
     assert (await chord.get_context("a")).state == {}
 
 
+@stateful
+async def test_an_owner_answers_reads_while_the_store_is_away(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand()
+    first = await chord.set_context("a", {"n": 1})
+    await chord.update_context("a", {"n": 2})
+    backend.seen.clear()
+    backend.hold("load", "heads", "acquire", "renew")
+    assert (await chord.get_context("a")).state == {"n": 2}
+    assert isinstance(await chord.sync_context("a", first.position), DeltaUpdate)
+    assert backend.seen == []
+
+
+@stateless
 async def test_one_that_failed_does_not_hold_up_the_next(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"log": []})
@@ -144,6 +169,23 @@ async def test_one_that_failed_does_not_hold_up_the_next(stage: Stage) -> None:
     held.fail(BackendUnavailable("there", "away"))
     assert isinstance(await first, BackendUnavailable)
     assert (await second).position.version == 2
+
+
+@stateful
+async def test_what_was_applied_behind_one_that_failed_is_not_applied(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand()
+    await chord.set_context("a", {"log": []})
+    backend.hold("commit")
+    writing = [stage_write(chord)]
+    held = await backend.next("commit")
+    writing += [stage_write(chord) for _ in range(2)]
+    await turn()
+    backend.hold()
+    held.fail(BackendUnavailable("there", "away"))
+    for error in await asyncio.gather(*writing):
+        assert isinstance(error, BackendUnavailable)
+    assert (await stage_write(chord)).position.version == 2
+    assert (await chord.get_context("a")).state == {"log": [1]}
 
 
 async def test_errors_can_be_pickled(chord: Runtime) -> None:

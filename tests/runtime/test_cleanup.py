@@ -15,6 +15,7 @@ from chord import (
     InvalidArgument,
     Report,
 )
+from tests.runtime.kinds import stateful, stateless
 from tests.runtime.stage import Runtime, Stage
 from tests.waiting import turn
 
@@ -106,6 +107,22 @@ async def test_a_clean_up_without_anything_due_asks_the_store_twice(stage: Stage
 
 async def test_a_context_that_was_written_in_between_is_kept(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand(**TTL)
+    await fill(chord, stage, "a", "b")
+    stage.clock.advance(200)
+    backend.hold("due")
+    cleaning = asyncio.create_task(chord.cleanup())
+    due = await backend.next("due")
+    await due.carry_out()
+    await chord.update_context("a", {"n": 1})
+    backend.hold()
+    due.answer()
+    assert await cleaning == Report(expired=1, skipped=1)
+    assert (await chord.get_context("a")).state == {"id": "a", "n": 1}
+
+
+@stateless
+async def test_a_context_that_another_wrote_in_between_is_kept(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand(**TTL)
     elsewhere = await stage.open()
     await fill(chord, stage, "a", "b")
     stage.clock.advance(200)
@@ -122,6 +139,23 @@ async def test_a_context_that_was_written_in_between_is_kept(stage: Stage) -> No
 
 
 async def test_a_context_that_began_anew_in_between_is_kept(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand(**TTL)
+    await fill(chord, stage, "a")
+    stage.clock.advance(200)
+    backend.hold("due")
+    cleaning = asyncio.create_task(chord.cleanup())
+    due = await backend.next("due")
+    await due.carry_out()
+    await chord.delete_context("a")
+    await chord.set_context("a", {"id": "new"})
+    backend.hold()
+    due.answer()
+    assert await cleaning == Report(skipped=1)
+    assert (await chord.get_context("a")).state == {"id": "new"}
+
+
+@stateless
+async def test_a_context_that_another_began_anew_in_between_is_kept(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand(**TTL)
     elsewhere = await stage.open()
     await fill(chord, stage, "a")
@@ -142,12 +176,42 @@ async def test_a_context_that_began_anew_in_between_is_kept(stage: Stage) -> Non
 async def test_one_that_is_leased_elsewhere_is_skipped(stage: Stage) -> None:
     chord = await stage.open(**TTL)
     await fill(chord, stage, "a", "b")
+    await stage.let_go(chord)
     backend = await stage.connect()
     stage.clock.advance(200)
     await backend.acquire("a", "owner", ttl=1000.0, address="", fresh_epoch=None)
     report = await chord.cleanup()
     assert (report.expired, report.skipped) == (1, 1)
     assert await list_ids(chord) == ["a"]
+
+
+@stateful
+async def test_one_that_another_took_over_in_between_is_skipped(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand(**TTL)
+    elsewhere = await stage.open()
+    await fill(chord, stage, "a", "b")
+    await stage.let_go(chord)
+    stage.clock.advance(200)
+    backend.hold("due")
+    cleaning = asyncio.create_task(chord.cleanup())
+    due = await backend.next("due")
+    await due.carry_out()
+    await elsewhere.update_context("a", {"n": 1})
+    backend.hold()
+    due.answer()
+    assert await cleaning == Report(expired=1, skipped=1)
+    assert (await chord.get_context("a")).state == {"id": "a", "n": 1}
+
+
+@stateful
+async def test_a_live_context_is_expired_by_its_owner_alone(stage: Stage) -> None:
+    owner, other = await stage.open(**TTL), await stage.open(**TTL)
+    await fill(owner, stage, "a")
+    stage.clock.advance(200)
+    await owner.set_context("a", {"id": "a"})  # not changed: it is in use, and as old as it was
+    assert await other.cleanup() == Report(skipped=1)
+    assert await owner.cleanup() == Report(expired=1)
+    assert await list_ids(other) == []
 
 
 # -- with an exporter ----------------------------------------------------------------------------

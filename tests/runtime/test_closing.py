@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from chord import (
     NotApplied,
     StatelessChord,
 )
-from tests.by_hand import ByHand
+from chord.errors import NotStored
+from tests.by_hand import ByHand, Call
+from tests.runtime.kinds import relaxed, stateful
 from tests.runtime.stage import Stage
 from tests.runtime.test_watch import ask
-from tests.waiting import outcome_of, turn, until
+from tests.waiting import outcome_of, running, turn, until
 
 pytestmark = pytest.mark.anyio
 
@@ -157,10 +160,6 @@ async def test_a_watch_sees_no_error_while_its_runtime_closes(stage: Stage) -> N
             async for reply in replies:
                 seen.append(reply)
 
-    async def answer_later(held: Any) -> None:
-        await turn()
-        await held.go()
-
     async with stage.make(backend) as chord:
         await chord.set_context("a", {"n": 1})
         watching = asyncio.create_task(watch(chord))
@@ -171,7 +170,7 @@ async def test_a_watch_sees_no_error_while_its_runtime_closes(stage: Stage) -> N
         calls.append(asyncio.create_task(chord.update_context("a", {"n": 3})))
         await turn()
         backend.hold()
-        answering = asyncio.create_task(answer_later(held))
+        answering = asyncio.create_task(_answer_later(held))
     await asyncio.gather(*calls, answering)
     await watching
 
@@ -188,15 +187,20 @@ async def test_an_error_in_the_block_comes_out_as_it_is(stage: Stage) -> None:
         await fail()
 
 
-async def test_a_block_that_is_cancelled_answers_all_who_wait(stage: Stage) -> None:
+@pytest.mark.parametrize("reaches", [False, True], ids=["request-lost", "answer-lost"])
+async def test_a_block_that_is_cancelled_answers_all_who_wait(stage: Stage, reaches: bool) -> None:
     backend = ByHand(await stage.connect())
     calls: list[asyncio.Task[Any]] = []
     with anyio.CancelScope() as scope:
-        async with stage.make(backend) as chord:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running(stage.clock))  # drain_timeout ends what hangs
+            chord = await stack.enter_async_context(stage.make(backend))
             await chord.set_context("a", {"log": []})
             backend.hold("commit")
             calls.append(_append(chord, 0))
-            await backend.next("commit")
+            held = await backend.next("commit")
+            if reaches:
+                await held.carry_out()
             calls += [_append(chord, n) for n in range(1, 4)]
             await turn()
             backend.hold()
@@ -210,6 +214,73 @@ async def test_a_block_that_is_cancelled_answers_all_who_wait(stage: Stage) -> N
             assert n in log
         elif isinstance(result, NotApplied):
             assert n not in log
+
+
+@stateful
+async def test_a_block_that_is_cancelled_finishes_what_waits(stage: Stage) -> None:
+    backend = ByHand(await stage.connect())
+    calls: list[asyncio.Task[Any]] = []
+    with anyio.CancelScope() as scope:
+        async with stage.make(backend) as chord:
+            await chord.set_context("a", {"log": []})
+            backend.hold("commit")
+            calls.append(_append(chord, 0))
+            held = await backend.next("commit")
+            calls += [_append(chord, n) for n in range(1, 4)]
+            answering = asyncio.create_task(_answer_later(held))
+            await turn()
+            backend.hold()
+            scope.cancel()
+    await answering
+    assert [result.position.version for result in await asyncio.gather(*calls)] == [2, 3, 4, 5]
+    async with stage.make(await stage.connect()) as chord:
+        assert (await chord.get_context("a")).state["log"] == [0, 1, 2, 3]
+
+
+@relaxed
+async def test_what_was_acknowledged_before_it_was_stored_is_stored(stage: Stage) -> None:
+    with anyio.CancelScope() as scope:
+        async with stage.make(await stage.connect()) as chord:
+            await chord.set_context("a", {"log": []})
+            last = [await _append(chord, n) for n in range(3)][-1]
+            scope.cancel()
+            await turn()
+    async with stage.make(await stage.connect()) as chord:
+        context = await chord.get_context("a")
+    assert context.state == {"log": [0, 1, 2]}
+    assert context.position == last.position
+
+
+@stateful
+async def test_who_comes_next_owns_at_once_what_it_owned(stage: Stage) -> None:
+    async with stage.make(await stage.connect()) as chord:
+        await chord.set_context("a", {"n": 1})
+        await chord.set_context("b", {"n": 1})
+    async with stage.make(await stage.connect()) as chord:
+        for context_id in "ab":
+            assert (await chord.update_context(context_id, {"n": 2})).position.version == 2
+
+
+@relaxed
+async def test_what_cannot_be_stored_is_told(stage: Stage) -> None:
+    backend = ByHand(await stage.connect())
+    async with running(stage.clock):
+        with pytest.raises(NotStored) as caught:
+            await _leave_with_the_store_away(stage, backend)
+    assert caught.value.context_ids == ("a",)
+
+
+async def _leave_with_the_store_away(stage: Stage, backend: ByHand) -> None:
+    async with stage.make(backend, durability="memory") as chord:
+        for context_id in "ab":
+            await chord.set_context(context_id, {"n": 1})
+        await chord.update_context("a", {"n": 2})
+        backend.hold("commit", "release")
+
+
+async def _answer_later(held: Call) -> None:
+    await turn()
+    await held.go()
 
 
 def _append(chord: Any, n: int) -> asyncio.Task[Any]:

@@ -10,7 +10,9 @@ import weakref
 import pytest
 
 from chord import Append, Commit, Increment, VersionGone
+from tests.runtime.kinds import stateful, stateless
 from tests.runtime.stage import Runtime, Stage
+from tests.waiting import turn
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +59,7 @@ async def test_it_is_good_for_delta_threshold_more_versions(stage: Stage) -> Non
     assert caught.value.position == commit.position
 
 
+@stateless
 async def test_it_is_good_while_the_context_is_among_the_last(stage: Stage) -> None:
     chord = await stage.open(cache_size=2)
     first = await chord.set_context("a", {"n": 1})
@@ -79,6 +82,28 @@ async def test_a_context_that_is_read_is_among_the_last(stage: Stage) -> None:
     assert first.context.state == {"n": 1}
 
 
+@stateful
+async def test_it_is_good_while_the_context_is_live(stage: Stage) -> None:
+    chord = await stage.open(cache_size=0)
+    commit = await chord.set_context("a", {"n": 1})
+    await chord.update_context("a", {"n": 2})
+    stage.clock.advance(100)
+    await turn()
+    assert chord.statistics()["dormant"] == 1
+    assert commit.context.state == {"n": 1}
+
+
+@stateful
+async def test_it_is_gone_once_the_context_has_left_memory(stage: Stage) -> None:
+    chord = await stage.open(cache_size=0)
+    commit = await chord.set_context("a", {"n": 1})
+    await stage.let_go(chord)
+    with pytest.raises(VersionGone):
+        _ = commit.context
+    assert (await chord.update_context("a", {"n": 2})).position.version == 2
+
+
+@stateless
 async def test_without_a_cache_it_is_gone_at_once(stage: Stage) -> None:
     chord = await stage.open(cache_size=0)
     commit = await chord.set_context("a", {"n": 1})

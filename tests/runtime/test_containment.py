@@ -61,6 +61,7 @@ class Broken(MsgspecCodec):
 async def test_what_cannot_be_read_can_still_be_ended(stage: Stage, end: str) -> None:
     writer = await stage.open()
     await writer.set_context("c", {"n": 1})
+    await stage.let_go(writer, "c")
     chord = await stage.open(codec=Broken(), cache_size=0, provider=lambda context_id: {"n": 2})
     with pytest.raises(CorruptData):
         await chord.get_context("c")

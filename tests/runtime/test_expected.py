@@ -14,6 +14,7 @@ from chord import (
     Position,
     VersionConflict,
 )
+from tests.runtime.kinds import make_runtime as make_runtime
 from tests.runtime.stage import Runtime
 from tests.waiting import outcome_of
 

@@ -17,6 +17,7 @@ from chord import (
     Position,
     Replica,
 )
+from tests.runtime.kinds import make_runtime as make_runtime
 from tests.runtime.stage import Runtime, Stage
 
 pytestmark = pytest.mark.anyio

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 import pytest
 
+from actors import StatefulChord
 from chord import (
     Added,
     Chord,
@@ -23,6 +24,7 @@ from chord import (
     MsgspecCodec,
     NotApplied,
     OutcomeUnknown,
+    OwnedElsewhere,
     Replica,
     Settings,
     StatelessChord,
@@ -36,10 +38,11 @@ from chord.changes import Changes
 from chord.delta import apply, equal, merge
 from chord.state import take_in
 from chord.testing.servers import Server
+from tests.runtime.kinds import stateful, stateless
 from tests.runtime.processes import Acknowledged, Place, Writer
-from tests.runtime.stage import Stage
+from tests.runtime.stage import BRIEF, MakeRuntime, Runtime, Stage
 from tests.servers import own_server as own_server
-from tests.waiting import turn
+from tests.waiting import running, turn
 
 pytestmark = pytest.mark.anyio
 
@@ -147,9 +150,46 @@ async def test_a_thousand_updates_at_once_are_all_kept(stage: Stage) -> None:
     await check_a_thousand_at_once(stage, [await stage.open(delta_threshold=UNREACHED)])
 
 
+@stateless
 async def test_a_thousand_updates_at_once_by_four_runtimes_are_all_kept(stage: Stage) -> None:
     settings = {"clock": SystemClock(), "watch_poll": 0.005, "delta_threshold": UNREACHED}
     await check_a_thousand_at_once(stage, [await stage.open(**settings) for _ in range(4)])
+
+
+@stateful
+async def test_a_thousand_updates_by_four_owners_in_turn_are_all_kept(stage: Stage) -> None:
+    fields = {"watch_poll": 1.0, "delta_threshold": UNREACHED, **BRIEF}
+    chords = [await stage.open(**fields) for _ in range(4)]
+    await chords[0].set_context(ROOM, BEGUN)
+    followers = [asyncio.create_task(watch(chord)) for chord in chords]
+    followers.append(asyncio.create_task(keep_asking(await stage.open())))
+    told: list[Acknowledged] = []
+    owner = chords[0]
+    for number in range(20):
+        await stage.let_go(owner, ROOM)
+        owner = chords[number % 4]
+        told += await asyncio.gather(*(update(owner, f"key-{number}-{n}") for n in range(50)))
+    told.append(await update(owner, LAST))
+    kept = await read_kept(await stage.connect())
+    kept.check(told)
+    assert len(kept.log) == 1001
+    async with running(stage.clock):
+        await check_equal(followers, kept.context)
+
+
+@stateful
+async def test_what_four_runtimes_insist_on_is_done_exactly_once(stage: Stage) -> None:
+    fields = {"op_ttl": 1e9, "delta_threshold": UNREACHED, **BRIEF}
+    chords = [await stage.open(**fields) for _ in range(4)]
+    callers = Insistent(chords)
+    async with running(stage.clock):
+        await chords[0].set_context(ROOM, BEGUN)
+        await callers.run(callers=20, updates=10)
+    kept = await read_kept(await stage.connect())
+    kept.check(callers.told)
+    assert len(kept.log) == len(callers.told) == 200
+    assert OwnedElsewhere in {type(error) for error in callers.failures}
+    assert {error.applied for error in callers.failures} == {False}
 
 
 # -- in four processes ---------------------------------------------------------------------------
@@ -204,15 +244,19 @@ async def finish(writers: Sequence[Writer], chord: StatelessChord) -> list[Ackno
     return [*told, await update(chord, LAST)]
 
 
+each_kind: Final = pytest.mark.parametrize("kind", ["stateless", "stateful"])
+
+
 @pytest.mark.slow
+@each_kind
 @pytest.mark.parametrize(("count", "width"), [(250, 250), (60, 1)], ids=["at-once", "one-by-one"])
 async def test_what_four_processes_were_told_is_all_kept(
-    place: Place, backend: Backend, chord: StatelessChord, count: int, width: int
+    place: Place, backend: Backend, chord: StatelessChord, kind: str, count: int, width: int
 ) -> None:
     followers = [asyncio.create_task(watch(chord)) for _ in range(3)]
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(Writer(place, name, count=count, width=width))
+            stack.enter_context(Writer(place, name, kind=kind, count=count, width=width))
             for name in ("ana", "bor", "cene", "dana")
         ]
         await begin(writers)
@@ -226,20 +270,24 @@ async def test_what_four_processes_were_told_is_all_kept(
 
 
 @pytest.mark.slow
+@each_kind
 @pytest.mark.parametrize("width", [20, 1], ids=["at-once", "one-by-one"])
 async def test_what_a_process_was_told_before_it_was_killed_is_kept(
-    place: Place, backend: Backend, chord: StatelessChord, width: int
+    place: Place, backend: Backend, chord: StatelessChord, kind: str, width: int
 ) -> None:
     follower = asyncio.create_task(watch(chord))
     with ExitStack() as stack:
-        victim = stack.enter_context(Writer(place, "victim", count=UNREACHED, width=width))
+        victim = Writer(place, "victim", kind=kind, count=UNREACHED, width=width)
+        stack.enter_context(victim)
         others = [
-            stack.enter_context(Writer(place, name, count=60, width=width))
+            stack.enter_context(Writer(place, name, kind=kind, count=60, width=width))
             for name in ("ana", "bor", "cene")
         ]
-        await begin([victim, *others])
+        await begin([victim] if kind == "stateful" else [victim, *others])
         await asyncio.to_thread(victim.read, 30)
         victim.kill()
+        if kind == "stateful":  # it owned the context, and has left it to whoever comes
+            await begin(others)
         told = await finish([victim, *others], chord)
         assert [writer.exit_code for writer in (victim, *others)] == [-9, 0, 0, 0]
     kept = await read_kept(backend)
@@ -286,22 +334,29 @@ class Insistent:
 
 
 @asynccontextmanager
-async def open_impatient(server: Server) -> AsyncIterator[StatelessChord]:
+async def open_impatient(server: Server, make: MakeRuntime) -> AsyncIterator[Runtime]:
     backend = RedisBackend(server.url, timeout=0.3, connect_timeout=0.3)
     await backend.open()
     try:
-        async with StatelessChord(backend, delta_threshold=UNREACHED) as chord:
+        async with make(backend, settings=Settings(delta_threshold=UNREACHED)) as chord:
             yield chord
     finally:
         await backend.close()
 
 
 @pytest.mark.server
+@pytest.mark.parametrize(
+    ("make", "count"),
+    [(StatelessChord, 2), (StatefulChord, 1)],
+    ids=["stateless", "stateful"],
+)
 async def test_what_is_retried_over_a_silence_of_the_store_is_done_exactly_once(
-    own_server: Server,
+    own_server: Server, make: MakeRuntime, count: int
 ) -> None:
     async with AsyncExitStack() as stack:
-        chords = [await stack.enter_async_context(open_impatient(own_server)) for _ in range(2)]
+        chords = [
+            await stack.enter_async_context(open_impatient(own_server, make)) for _ in range(count)
+        ]
         await chords[0].set_context(ROOM, BEGUN)
         callers = Insistent(chords)
         calling = asyncio.create_task(callers.run(callers=20, updates=20))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chord import (
+    BackendUnavailable,
     Commit,
     ContextNotFound,
     Increment,
@@ -15,8 +16,10 @@ from chord import (
     OutcomeUnknown,
     VersionConflict,
 )
-from tests.runtime.stage import Runtime, Stage
-from tests.waiting import outcome_of, turn
+from tests.runtime.kinds import make_runtime as make_runtime
+from tests.runtime.kinds import stateless, storing
+from tests.runtime.stage import BRIEF, Runtime, Stage
+from tests.waiting import outcome_of, turn, while_time_runs
 
 pytestmark = pytest.mark.anyio
 
@@ -74,9 +77,11 @@ async def test_set_and_transform_are_remembered_too(chord: Runtime) -> None:
     assert await find_n(chord) == 2
 
 
-async def test_an_operation_is_remembered_in_the_store(stage: Stage, chord: Runtime) -> None:
+async def test_an_operation_is_remembered_in_the_store(stage: Stage) -> None:
+    chord = await stage.open(**BRIEF)
     await chord.set_context("a", {"n": 0})
     first = await count(chord)
+    await stage.let_go(chord)
     elsewhere = await stage.open()
     again = await count(elsewhere)
     assert again.position == first.position
@@ -100,15 +105,29 @@ async def test_operations_are_those_of_one_context(chord: Runtime) -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["cached", "not-cached"])
 async def test_it_is_remembered_for_op_ttl_seconds(stage: Stage, known: bool) -> None:
-    chord = await stage.open(op_ttl=100.0)
+    chord = await stage.open(op_ttl=100.0, **BRIEF)
     await chord.set_context("a", {"n": 0})
     first = await count(chord)
     stage.clock.advance(99)
     assert (await count(chord)).position == first.position
     stage.clock.advance(2)
-    again = await count(chord if known else await stage.open(op_ttl=100.0))
+    if not known:
+        await stage.let_go(chord)
+        chord = await stage.open(op_ttl=100.0)
+    again = await count(chord)
     assert again.position.version == first.position.version + 1
     assert await find_n(chord) == 2
+    assert (await count(chord)).position == again.position
+
+
+@stateless
+async def test_it_is_forgotten_there_though_it_is_remembered_here(stage: Stage) -> None:
+    chord, elsewhere = await stage.open(op_ttl=100.0), await stage.open(op_ttl=100.0)
+    await chord.set_context("a", {"n": 0})
+    await count(chord)
+    stage.clock.advance(101)
+    again = await count(elsewhere)
+    assert again.position.version == 3
     assert (await count(chord)).position == again.position
 
 
@@ -182,6 +201,21 @@ async def test_a_replay_beside_other_writes_is_a_replay(
     assert other.position.version == 3
 
 
+@storing
+async def test_a_replay_of_the_beginning_tells_when_that_was(stage: Stage, chord: Runtime) -> None:
+    first = await chord.set_context("a", {"n": 0}, op_id="op")
+    begun = first.context.updated_at
+    for m in range(2):
+        stage.clock.advance(1)
+        _, again = await asyncio.gather(
+            chord.update_context("a", {"m": m}),
+            chord.set_context("a", {"n": 0}, op_id="op"),
+        )
+        assert again.position == first.position
+        assert again.context.updated_at == begun
+
+
+@storing
 async def test_a_second_call_waits_for_the_first(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"n": 0})
@@ -197,7 +231,28 @@ async def test_a_second_call_waits_for_the_first(stage: Stage) -> None:
     assert await find_n(chord) == 1
 
 
+@storing
 async def test_who_waited_for_a_call_that_was_not_applied_runs_itself(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand()
+    await chord.set_context("a", {"n": 0})
+    backend.hold("commit")
+    first = asyncio.create_task(outcome_of(count(chord)))
+    held = await backend.next("commit")
+    again = asyncio.create_task(count(chord))
+    await turn()
+    backend.hold()
+    held.fail(BackendUnavailable("there", "away"))
+    assert isinstance(await first, BackendUnavailable)
+    assert (await while_time_runs(stage.clock, result(again))).changed
+    assert await find_n(chord) == 1
+
+
+async def result(call: asyncio.Task[Commit]) -> Commit:
+    return await call
+
+
+@stateless
+async def test_who_waited_for_a_call_that_another_refuted_runs_itself(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"n": 0})
     backend.hold("commit")
@@ -214,10 +269,11 @@ async def test_who_waited_for_a_call_that_was_not_applied_runs_itself(stage: Sta
     assert await find_n(chord) == 1
 
 
+@storing
 async def test_a_retry_after_an_unknown_outcome_is_safe(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"n": 0})
-    backend.hold("commit", "load")
+    backend.hold("commit", "load", "acquire")
     first = asyncio.create_task(outcome_of(count(chord)))
     held = await backend.next("commit")
     await held.carry_out()

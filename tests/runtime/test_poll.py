@@ -8,6 +8,7 @@ import pytest
 
 from chord import (
     BackendUnavailable,
+    Commit,
     ContextDeleted,
     DeltaUpdate,
     FullContext,
@@ -16,7 +17,7 @@ from chord import (
 )
 from chord.api import Chord
 from chord.records import WatchReply
-from tests.runtime.stage import Runtime, Stage
+from tests.runtime.stage import BRIEF, Runtime, Stage
 from tests.runtime.test_watch import ask
 from tests.waiting import turn, until
 
@@ -27,7 +28,16 @@ POLL = 1.0
 
 async def open_pair(stage: Stage, **fields: object) -> tuple[Runtime, Runtime]:
     """A runtime that polls, and one in another process."""
-    return await stage.open(watch_poll=POLL, **fields), await stage.open()
+    return await stage.open(watch_poll=POLL, **BRIEF, **fields), await stage.open(**BRIEF)
+
+
+async def begin(stage: Stage, here: Runtime, *ids: str) -> Commit:
+    """Begin contexts here, and leave them to others."""
+    for context_id in ids:
+        commit = await here.set_context(context_id, {"n": 1})
+    for context_id in ids:
+        await stage.let_go(here, context_id)
+    return commit
 
 
 async def told(stage: Stage, waiting: asyncio.Task[WatchReply]) -> WatchReply:
@@ -41,7 +51,7 @@ async def told(stage: Stage, waiting: asyncio.Task[WatchReply]) -> WatchReply:
 
 async def test_a_change_by_another_process_is_told_after_watch_poll(stage: Stage) -> None:
     here, there = await open_pair(stage)
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         for n in range(2, 5):
@@ -52,7 +62,7 @@ async def test_a_change_by_another_process_is_told_after_watch_poll(stage: Stage
 
 async def test_it_is_told_though_a_reader_here_was_faster(stage: Stage) -> None:
     here, there = await open_pair(stage)
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         waiting = ask(replies)
@@ -64,8 +74,7 @@ async def test_it_is_told_though_a_reader_here_was_faster(stage: Stage) -> None:
 @pytest.mark.parametrize("cache_size", [0, 1, 10])
 async def test_it_is_told_however_little_is_remembered(stage: Stage, cache_size: int) -> None:
     here, there = await open_pair(stage, cache_size=cache_size)
-    for context_id in "abc":
-        await here.set_context(context_id, {"n": 1})
+    await begin(stage, here, *"abc")
     watches = [here.watch_context(context_id) for context_id in "abc"]
     entered = [await watch.__aenter__() for watch in watches]
     for replies in entered:
@@ -87,12 +96,13 @@ async def test_a_delete_by_another_process_is_told(
     stage: Stage, cache_size: int, read: bool
 ) -> None:
     here, there = await open_pair(stage, cache_size=cache_size)
-    commit = await here.set_context("a", {"n": 1})
+    commit = await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         waiting = ask(replies)
         await there.delete_context("a")
         if read:
+            await until(lambda: not there.statistics().get("live"))  # what is gone needs no owner
             assert not await here.delete_context("a")
         assert await told(stage, waiting) == ContextDeleted(commit.position)
         with pytest.raises(StopAsyncIteration):
@@ -101,7 +111,7 @@ async def test_a_delete_by_another_process_is_told(
 
 async def test_the_next_life_by_another_process_is_told_whole(stage: Stage) -> None:
     here, there = await open_pair(stage)
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         waiting = ask(replies)
@@ -117,8 +127,8 @@ async def test_the_next_life_by_another_process_is_told_whole(stage: Stage) -> N
 
 
 async def test_without_watch_poll_it_is_never_looked_for(stage: Stage) -> None:
-    here, there = await stage.open(watch_poll=None), await stage.open()
-    await here.set_context("a", {"n": 1})
+    here, there = await stage.open(watch_poll=None, **BRIEF), await stage.open(**BRIEF)
+    await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         waiting = ask(replies)
@@ -126,6 +136,7 @@ async def test_without_watch_poll_it_is_never_looked_for(stage: Stage) -> None:
         stage.clock.advance(1000)
         await turn()
         assert not waiting.done()
+        await stage.let_go(there)
         await here.update_context("a", {"n": 3})
         reply = await waiting
         assert isinstance(reply, DeltaUpdate)
@@ -133,9 +144,9 @@ async def test_without_watch_poll_it_is_never_looked_for(stage: Stage) -> None:
 
 
 async def test_a_store_that_is_away_is_asked_again(stage: Stage) -> None:
-    here, backend = await stage.open_by_hand(watch_poll=POLL)
+    here, backend = await stage.open_by_hand(watch_poll=POLL, **BRIEF)
     there = await stage.open()
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     async with here.watch_context("a") as replies:
         await anext(replies)
         waiting = ask(replies)
@@ -149,10 +160,9 @@ async def test_a_store_that_is_away_is_asked_again(stage: Stage) -> None:
 
 
 async def test_one_that_cannot_be_read_holds_up_no_other(stage: Stage) -> None:
-    here, backend = await stage.open_by_hand(watch_poll=POLL)
+    here, backend = await stage.open_by_hand(watch_poll=POLL, **BRIEF)
     there = await stage.open()
-    for context_id in "ab":
-        await here.set_context(context_id, {"n": 1})
+    await begin(stage, here, *"ab")
     async with here.watch_context("a") as a, here.watch_context("b") as b:
         assert [type(await anext(replies)) for replies in (a, b)] == [FullContext] * 2
         waiting = [ask(a), ask(b)]
@@ -172,7 +182,7 @@ async def test_one_that_cannot_be_read_holds_up_no_other(stage: Stage) -> None:
 
 async def test_the_store_is_asked_only_while_somebody_watches(stage: Stage) -> None:
     here, backend = await stage.open_by_hand(watch_poll=POLL)
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     backend.seen.clear()
     for _ in range(3):
         stage.clock.advance(POLL)
@@ -203,9 +213,9 @@ async def catch_all(chord: Chord, seen: list[WatchReply]) -> None:
 
 
 async def test_a_context_that_moved_is_loaded_once_however_many_watch_it(stage: Stage) -> None:
-    here, backend = await stage.open_by_hand(watch_poll=POLL)
+    here, backend = await stage.open_by_hand(watch_poll=POLL, **BRIEF)
     there = await stage.open()
-    await here.set_context("a", {"n": 1})
+    await begin(stage, here, "a")
     seen: list[list[WatchReply]] = [[] for _ in range(20)]
     tasks = [asyncio.create_task(catch_all(here, each)) for each in seen]
     await until(lambda: all(seen))

@@ -19,6 +19,8 @@ from chord import (
     Position,
     Replica,
 )
+from tests.runtime.kinds import make_runtime as make_runtime
+from tests.runtime.kinds import storing
 from tests.runtime.stage import Runtime, Stage
 
 pytestmark = pytest.mark.anyio
@@ -128,7 +130,9 @@ async def test_the_threshold_is_exact(stage: Stage) -> None:
 
 
 async def test_the_threshold_is_exact_for_who_reads_from_the_store(stage: Stage) -> None:
-    positions = await grow(await stage.open(), 30)
+    there = await stage.open()
+    positions = await grow(there, 30)
+    await there.flush()
     chord = await stage.open(delta_threshold=3)
     assert isinstance(await chord.sync_context("a", positions[27]), DeltaUpdate)
     reply = await chord.sync_context("a", positions[26])
@@ -155,6 +159,7 @@ async def test_of_a_large_state_the_delta_is_served_while_it_is_smaller(stage: S
     await chord.update_context("a", {"n": 1})
     assert isinstance(await chord.sync_context("a", first.position), DeltaUpdate)
     await chord.update_context("a", {"blob": "y" * 5000})
+    await chord.flush()
     reply = await chord.sync_context("a", first.position)
     assert isinstance(reply, FullContext)
     assert reply.reason == "smaller"
@@ -195,7 +200,9 @@ async def test_a_key_that_is_new_to_the_client_is_added(chord: Runtime) -> None:
 
 
 async def test_deltas_outlive_the_runtime(stage: Stage) -> None:
-    positions = await grow(await stage.open(), 20)
+    there = await stage.open()
+    positions = await grow(there, 20)
+    await there.flush()
     chord = await stage.open()
     reply = await chord.sync_context("a", positions[1])
     assert isinstance(reply, DeltaUpdate)
@@ -203,7 +210,9 @@ async def test_deltas_outlive_the_runtime(stage: Stage) -> None:
 
 
 async def test_deltas_from_behind_a_snapshot_outlive_the_runtime(stage: Stage) -> None:
-    positions = await grow(await stage.open(snapshot_every=2, delta_threshold=10), 40)
+    there = await stage.open(snapshot_every=2, delta_threshold=10)
+    positions = await grow(there, 40)
+    await there.flush()
     chord = await stage.open(delta_threshold=10)
     reply = await chord.sync_context("a", positions[30])
     assert isinstance(reply, DeltaUpdate)
@@ -228,6 +237,7 @@ async def test_a_replica_equals_the_server_from_wherever_it_syncs(
         await chord.update_context(
             "a", {"log": list(range(n)), "people": {f"p{n}": {"n": n}, f"p{n - 2}": REMOVE}}
         )
+    await chord.flush()
     elsewhere = await stage.open(delta_threshold=5)
     context = await chord.get_context("a")
     for replica in replicas:
@@ -254,12 +264,37 @@ async def test_all_who_ask_the_same_get_the_same_delta(chord: Runtime) -> None:
     assert all(delta is deltas[0] for delta in deltas)
 
 
-async def test_a_reader_sees_what_was_acknowledged_before(stage: Stage, chord: Runtime) -> None:
+@storing
+async def test_a_reader_elsewhere_sees_what_was_acknowledged_before(
+    stage: Stage, chord: Runtime
+) -> None:
     elsewhere = await stage.open()
     await chord.set_context("a", {"n": 0})
     for n in range(1, 10):
         await chord.update_context("a", {"n": n})
         assert (await elsewhere.get_context("a")).state == {"n": n}
+
+
+async def test_a_reader_elsewhere_sees_what_was_flushed_before(
+    stage: Stage, chord: Runtime
+) -> None:
+    elsewhere = await stage.open()
+    await chord.set_context("a", {"n": 0})
+    for n in range(1, 10):
+        await chord.update_context("a", {"n": n})
+        await chord.flush("a")
+        assert (await elsewhere.get_context("a")).state == {"n": n}
+
+
+async def test_what_was_acknowledged_is_read_however_long_ago_that_was(
+    stage: Stage, chord: Runtime
+) -> None:
+    first = await chord.set_context("a", {"n": 1})
+    last = await chord.update_context("a", {"n": 2})
+    for seconds in (1.0, 9.0, 60.0, 3600.0):
+        stage.clock.advance(seconds)
+        assert (await chord.get_context("a")).position == last.position
+        assert (await chord.sync_context("a", first.position)).position == last.position
 
 
 async def test_readers_beside_a_writer_always_find_a_whole_context(chord: Runtime) -> None:

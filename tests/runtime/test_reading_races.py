@@ -19,6 +19,7 @@ async def test_a_read_that_is_overtaken_by_a_write_does_not_undo_it(
 ) -> None:
     there = await stage.open()
     await there.set_context("a", {"n": 1})
+    await stage.let_go(there)
     chord, backend = await stage.open_by_hand()
     if known:
         await chord.get_context("a")
@@ -40,6 +41,7 @@ async def test_a_read_that_is_overtaken_by_a_write_does_not_undo_it(
 async def test_a_read_of_an_earlier_life_does_not_undo_the_next(stage: Stage, known: bool) -> None:
     there = await stage.open()
     await there.set_context("a", {"life": 1})
+    await stage.let_go(there)
     chord, backend = await stage.open_by_hand()
     if known:
         await chord.get_context("a")
@@ -125,4 +127,5 @@ async def test_what_cannot_be_read_whole_is_not_remembered_in_part(
     with pytest.raises(CorruptData):
         await chord.get_context("a")
     assert (await chord.get_context("a")).state == {"n": 4}
+    await stage.let_go(there)
     assert (await chord.update_context("a", {"n": 5})).position.version == 5

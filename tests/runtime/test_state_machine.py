@@ -33,7 +33,7 @@ from chord.testing.faulty import Mode
 from chord.testing.strategies import patches, states
 from tests.runtime import model
 from tests.runtime.judge import IDS, Judge
-from tests.runtime.machine import Watching
+from tests.runtime.machine import Watching, World
 from tests.runtime.model import Truth
 from tests.waiting import outcome_of, until
 
@@ -54,6 +54,7 @@ class ChordMachine(Judge):
 
     @initialize(data=st.data(), each=st.lists(small_states(), min_size=2, max_size=2))
     def begin(self, data: st.DataObject, each: list[Any]) -> None:
+        self.enter(World(self.make_folder()))
         for context_id, state in zip(IDS, each, strict=True):
             self.put(data, context_id, state, False)
 
@@ -62,7 +63,8 @@ class ChordMachine(Judge):
         expected = self.draw_expected(data, context_id)
         self.write(
             context_id,
-            lambda: self.runtime(beside).set_context(context_id, state, expected=expected),
+            beside,
+            lambda chord: chord.set_context(context_id, state, expected=expected),
             partial(model.set_, state=state, expected=expected),
         )
 
@@ -80,7 +82,8 @@ class ChordMachine(Judge):
         expected = self.draw_expected(data, context_id)
         self.write(
             context_id,
-            lambda: self.runtime(beside).update_context(
+            beside,
+            lambda chord: chord.update_context(
                 context_id, changes, expected=expected, create=create, ephemeral=ephemeral
             ),
             partial(model.update, changes=changes, expected=expected, create=create),
@@ -91,7 +94,8 @@ class ChordMachine(Judge):
         changes = data.draw(patches(self.truth[context_id].state))
         self.write(
             context_id,
-            lambda: self.runtime(beside).transform_context(context_id, lambda state: changes),
+            beside,
+            lambda chord: chord.transform_context(context_id, lambda state: changes),
             partial(model.update, changes=changes),
         )
 
@@ -101,14 +105,16 @@ class ChordMachine(Judge):
             self.world.provided[context_id] = state
             self.write(
                 context_id,
-                lambda: self.runtime(beside).restore_context(context_id),
+                beside,
+                lambda chord: chord.restore_context(context_id),
                 partial(model.restore, state=state),
             )
         else:
             expected = self.draw_expected(data, context_id)
             self.write(
                 context_id,
-                lambda: self.runtime(beside).delete_context(context_id, expected=expected),
+                beside,
+                lambda chord: chord.delete_context(context_id, expected=expected),
                 partial(model.delete, expected=expected),
             )
 
@@ -127,7 +133,7 @@ class ChordMachine(Judge):
             return await asyncio.gather(*map(outcome_of, calls))
 
         results = self.world.run(update_all())
-        self.world.run(self.world.faulty.deliver())
+        self.world.run(self.world.deliver())
         before, after = self.truth[context_id], self.world.run(self.world.audit(context_id))
         kept = [key for key in keys if key in (after.state or {})]
         assert after.version - before.version == len(kept)
@@ -148,7 +154,8 @@ class ChordMachine(Judge):
         changes = {"operations": Increment()}
         outcome = self.write(
             context_id,
-            lambda: self.runtime(beside).update_context(context_id, changes, op_id=op_id),
+            beside,
+            lambda chord: chord.update_context(context_id, changes, op_id=op_id),
             partial(model.update, changes=changes),
         )
         if isinstance(outcome, Commit) and outcome.changed:
@@ -184,24 +191,24 @@ class ChordMachine(Judge):
 
     @rule(context_id=ids, beside=st.booleans())
     def get(self, context_id: str, beside: bool) -> None:
-        context = self.read(context_id, lambda: self.runtime(beside).get_context(context_id))
+        context = self.read(context_id, beside, lambda chord: chord.get_context(context_id))
         if context is not None:
             found = Truth(context.state, context.position, context.updated_at)
-            assert found == self.truth[context_id]
+            assert found == self.visible(context_id, beside)
 
     @rule(data=st.data(), beside=st.booleans(), how=st.sampled_from(["position", "text", "bare"]))
     def sync(self, data: st.DataObject, beside: bool, how: str) -> None:
         context_id, replica = data.draw(st.sampled_from(self.replicas))
-        now, since = self.truth[context_id], replica.since
+        now, since = self.visible(context_id, beside), replica.since
         asked: Any = since
         if since is not None and how == "text":
             asked = str(since)
         elif since is not None and now.position and since.epoch == now.position.epoch:
             asked = since.version
-        reply = self.read(context_id, lambda: self.runtime(beside).sync_context(context_id, asked))
+        reply = self.read(context_id, beside, lambda chord: chord.sync_context(context_id, asked))
         if reply is None:
             return
-        self.judge_reply(context_id, since, reply)
+        self.judge_reply(context_id, now, since, reply)
         assert replica.receive(reply) in ("applied", "current")
         assert replica.position == now.position
         assert equal(replica.state, now.state)
@@ -211,9 +218,10 @@ class ChordMachine(Judge):
         epochs = sorted({position.epoch for id, position in self.seen if id == context_id})
         epoch = data.draw(st.sampled_from([*epochs[-3:], "garbage"]))
         since = Position(epoch, data.draw(st.integers(1, 30)))
-        reply = self.read(context_id, lambda: self.runtime(beside).sync_context(context_id, since))
+        reply = self.read(context_id, beside, lambda chord: chord.sync_context(context_id, since))
         if reply is not None:
-            self.judge_reply(context_id, since, reply)
+            now = self.visible(context_id, beside)
+            self.judge_reply(context_id, now, since, reply)
 
     @rule(beside=st.booleans())
     def list_all(self, beside: bool) -> None:
@@ -244,7 +252,7 @@ class ChordMachine(Judge):
     @rule(context_id=ids, beside=st.booleans())
     def watch(self, context_id: str, beside: bool) -> None:
         async def begin() -> None:
-            self.world.watching.append(Watching(self.runtime(beside), context_id))
+            self.world.watching.append(Watching(self.runtime(beside), context_id, beside))
             await asyncio.sleep(0)
 
         if len(self.world.watching) < 6:
@@ -275,7 +283,7 @@ class ChordMachine(Judge):
         jump=st.sampled_from([0.0, 0.0, -30.0, -0.5, 30.0]),
     )
     def let_time_pass(self, seconds: float, jump: float) -> None:
-        self.world.clock.advance(seconds)
+        self.world.run(self.world.advance(seconds))
         self.latest = max(self.latest, self.world.clock.time())
         self.world.clock.jump(jump)
         self.latest = max(self.latest, self.world.clock.time())
@@ -285,7 +293,7 @@ class ChordMachine(Judge):
         self.let_arrive()
         before = dict(self.truth)
         report = self.world.run(outcome_of(self.runtime(beside).cleanup(limit)))
-        self.world.run(self.world.faulty.deliver())
+        self.world.run(self.world.deliver())
         ripe = self.world.clock.time() - self.world.settings.context_ttl
         gone = []
         for context_id, was in before.items():

@@ -16,6 +16,7 @@ import pytest
 from chord import Commit, ContextNotFound, InvalidState, Modified
 from chord.cattrs_codec import CattrsCodec
 from chord.delta import equal
+from tests.runtime.kinds import make_runtime as make_runtime
 from tests.runtime.stage import Runtime, Stage
 from tests.waiting import outcome_of
 
@@ -72,6 +73,7 @@ async def test_every_type_comes_out_of_a_delta_as_it_went_in(stage: Stage, chord
     begun = await chord.set_context("a", {})
     commit = await chord.update_context("a", EVERYTHING)
     assert commit.delta is not None
+    await chord.flush()
     reply = await (await stage.open()).sync_context("a", begun.position)
     assert equal(reply.delta.changes, commit.delta.changes)  # type: ignore[union-attr]
 
@@ -187,6 +189,7 @@ async def test_a_codec_may_know_more_types(stage: Stage) -> None:
     commit = await chord.update_context("a", {"at": Point(1, 3), "list": [Point(0, 0)]})
     assert commit.delta is not None
     assert commit.delta.changes["at"] == Modified(Point(1, 2), Point(1, 3))
+    await chord.flush()
     elsewhere = await stage.open(codec=CattrsCodec({"point": Point}))
     assert (await elsewhere.get_context("a")).state == {"at": Point(1, 3), "list": [Point(0, 0)]}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chord import ContextNotFound, Event, VersionConflict
+from tests.runtime.kinds import stateless
 from tests.runtime.stage import Runtime, Stage
 from tests.waiting import turn
 
@@ -106,8 +107,10 @@ async def test_each_look_of_a_watch_is_told(told: Runtime, notes: Notes) -> None
 
 
 async def test_a_duration_is_in_seconds(stage: Stage, notes: Notes) -> None:
+    there = await stage.open()
+    await there.set_context("a", {"n": 1})
     chord, backend = await stage.open_by_hand(telemetry=notes)
-    await chord.set_context("a", {"n": 1})
+    await chord.get_context("a")
     backend.hold("load")
     reading = asyncio.create_task(chord.get_context("a"))
     held = await backend.next("load")
@@ -139,6 +142,21 @@ async def test_statistics_count_what_happened(chord: Runtime) -> None:
     assert all(type(count) is int for count in counts.values())
 
 
+async def test_statistics_count_what_waits_for_a_context_to_begin(stage: Stage) -> None:
+    chord, backend = await stage.open_by_hand()
+    backend.hold("commit")
+    calls = [asyncio.create_task(chord.set_context("a", {"n": 0}))]
+    held = await backend.next("commit")
+    calls += [asyncio.create_task(chord.set_context("a", {"n": n})) for n in range(2)]
+    await turn()
+    assert chord.statistics()["waiting"] == 2
+    backend.hold()
+    await held.go()
+    await asyncio.gather(*calls)
+    assert chord.statistics()["waiting"] == 0
+
+
+@stateless
 async def test_statistics_count_what_waits(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     backend.hold("commit")

@@ -15,6 +15,7 @@ from chord import (
     InvalidState,
     Modified,
 )
+from tests.runtime.kinds import make_runtime as make_runtime
 from tests.runtime.stage import Runtime
 
 pytestmark = pytest.mark.anyio

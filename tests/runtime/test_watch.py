@@ -20,6 +20,8 @@ from chord import (
     Replica,
 )
 from chord.records import WatchReply
+from tests.runtime.kinds import make_runtime as make_runtime
+from tests.runtime.kinds import stateless, storing
 from tests.runtime.stage import Runtime, Stage
 from tests.waiting import turn, until
 
@@ -177,6 +179,7 @@ async def test_only_those_who_watch_that_context_are_woken(chord: Runtime) -> No
         waiting.cancel()
 
 
+@storing
 async def test_a_change_is_shown_only_once_it_is_stored(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"n": 1})
@@ -341,6 +344,28 @@ async def test_leaving_answers_a_task_that_still_waits(chord: Runtime) -> None:
 
 
 async def test_after_an_error_it_goes_on_from_where_it_was(stage: Stage) -> None:
+    here, backend = await stage.open_by_hand(cache_size=0, watch_poll=1.0)
+    there = await stage.open()
+    await there.set_context("a", {"n": 1})
+    async with here.watch_context("a") as replies:
+        await anext(replies)
+        backend.hold("load")
+        waiting = ask(replies)
+        await there.update_context("a", {"n": 2})
+        await there.flush()
+        stage.clock.advance(1.0)
+        await (await backend.next("load")).go()
+        (await backend.next("load")).fail(BackendUnavailable("there", "away"))
+        with pytest.raises(BackendUnavailable):
+            await waiting
+        backend.hold()
+        reply = await anext(replies)
+        assert isinstance(reply, DeltaUpdate)
+        assert reply.delta.changes == {"n": Modified(1, 2)}
+
+
+@stateless
+async def test_after_an_error_of_its_own_writes_it_goes_on_from_where_it_was(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand(cache_size=0)
     await chord.set_context("a", {"n": 1})
     async with chord.watch_context("a") as replies:

@@ -8,7 +8,9 @@ import pytest
 
 from chord import ContextDeleted, ContextNotFound, DeltaUpdate, FullContext, Modified
 from chord.records import WatchReply
-from tests.runtime.stage import Stage
+from tests.runtime.kinds import stateful, stateless
+from tests.runtime.stage import BRIEF, Stage
+from tests.runtime.test_leased import write_once_lapsed
 from tests.runtime.test_watch import ask
 from tests.waiting import turn, while_time_runs
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.anyio
 async def test_who_enters_across_two_lives_goes_on_with_the_second(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"life": 1})
+    await stage.let_go(chord)
     backend.hold("load")
     watch = chord.watch_context("a")
     entering = asyncio.create_task(watch.__aenter__())
@@ -44,6 +47,7 @@ async def test_who_enters_while_it_is_deleted_is_told_the_end_or_not_let_in(stag
     chord, backend = await stage.open_by_hand()
     for reads_first in (True, False):
         commit = await chord.set_context("a", {"n": 1})
+        await stage.let_go(chord)
         backend.hold("load")
         watch = chord.watch_context("a")
         entering = asyncio.create_task(watch.__aenter__())
@@ -66,6 +70,7 @@ async def test_who_enters_while_it_is_deleted_is_told_the_end_or_not_let_in(stag
 async def test_a_change_while_entering_is_told_next(stage: Stage) -> None:
     chord, backend = await stage.open_by_hand()
     await chord.set_context("a", {"n": 1})
+    await stage.let_go(chord)
     backend.hold("load")
     watch = chord.watch_context("a")
     entering = asyncio.create_task(watch.__aenter__())
@@ -82,6 +87,7 @@ async def test_a_change_while_entering_is_told_next(stage: Stage) -> None:
     await watch.__aexit__(None, None, None)
 
 
+@stateless
 async def test_a_reply_on_its_way_across_two_lives_is_not_followed_by_an_end(
     stage: Stage,
 ) -> None:
@@ -110,6 +116,7 @@ async def test_a_reply_on_its_way_across_two_lives_is_not_followed_by_an_end(
         assert isinstance(await waiting, DeltaUpdate)
 
 
+@stateless
 async def test_a_late_answer_does_not_move_a_watcher_back_to_an_earlier_life(
     stage: Stage,
 ) -> None:
@@ -137,6 +144,35 @@ async def test_a_late_answer_does_not_move_a_watcher_back_to_an_earlier_life(
         assert reply.delta.changes == {"life": Modified(2, 3)}
 
 
+@stateful
+async def test_a_late_answer_to_who_owns_it_no_more_moves_no_watcher_back(stage: Stage) -> None:
+    here, backend = await stage.open_by_hand(lease_ttl=0.05)
+    there = await stage.open()
+    await here.set_context("a", {"n": 1})
+    backend.hold("commit", "renew")
+    writing = asyncio.create_task(here.update_context("a", {"n": 2}))
+    held = await backend.next("commit")
+    await held.carry_out()
+    assert (await write_once_lapsed(stage, there, 3)).position.version == 3
+    stage.clock.advance(1.0)
+    async with here.watch_context("a") as replies:
+        assert (await anext(replies)).position.version == 3
+        waiting = ask(replies)
+        await turn()
+        held.answer()
+        assert (await writing).position.version == 2
+        await backend.pass_all()
+        await turn(100)
+        assert not waiting.done()
+        await stage.let_go(there)
+        last = await write_once_lapsed(stage, here, 4)
+        reply = await waiting
+        assert isinstance(reply, DeltaUpdate)
+        assert reply.delta.changes == {"n": Modified(3, 4)}
+        assert reply.position == last.position
+
+
+@stateless
 async def test_a_late_answer_does_not_move_a_watcher_back_in_one_life(stage: Stage) -> None:
     here, backend = await stage.open_by_hand()
     there = await stage.open()
@@ -194,15 +230,16 @@ async def test_two_lives_end_while_who_watches_looks_away(stage: Stage) -> None:
 async def test_who_sees_a_next_life_through_another_process_may_watch_its_end(
     stage: Stage,
 ) -> None:
-    here = await stage.open(watch_poll=1.0)
-    there = await stage.open()
+    here = await stage.open(watch_poll=100.0, **BRIEF)
+    there = await stage.open(**BRIEF)
     await here.set_context("a", {"life": 1})
+    await stage.let_go(here)
     async with here.watch_context("a") as replies:
         await anext(replies)
         await there.delete_context("a")
         await there.set_context("a", {"life": 2})
         waiting = ask(replies)
-        await turn()
+        await stage.let_go(there)
         assert await here.delete_context("a")
         assert isinstance(await while_time_runs(stage.clock, _result(waiting)), ContextDeleted)
         with pytest.raises(StopAsyncIteration):

@@ -19,6 +19,8 @@ from chord import (
     Replace,
     Spliced,
 )
+from tests.runtime.kinds import make_runtime as make_runtime
+from tests.runtime.kinds import relaxed, storing
 from tests.runtime.stage import Runtime, Stage
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +100,7 @@ async def test_a_write_renews_the_time(stage: Stage, chord: Runtime) -> None:
     assert (await chord.get_context("a")).updated_at == stage.clock.time()
 
 
+@storing
 async def test_a_write_is_durable_once_it_is_acknowledged(stage: Stage, chord: Runtime) -> None:
     backend = await stage.connect()
     commit = await chord.set_context("a", {"n": 1})
@@ -106,6 +109,22 @@ async def test_a_write_is_durable_once_it_is_acknowledged(stage: Stage, chord: R
     commit = await chord.update_context("a", {"n": 2})
     assert commit.durable
     assert await backend.heads(["a"]) == {"a": commit.position}
+
+
+@relaxed
+async def test_where_that_is_not_asked_it_says_so_until_it_is_stored(
+    stage: Stage, chord: Runtime
+) -> None:
+    backend = await stage.connect()
+    begun = await chord.set_context("a", {"n": 1})
+    assert begun.durable
+    commit = await chord.update_context("a", {"n": 2})
+    assert not commit.durable
+    assert not (await chord.update_context("a", {"n": 2})).durable
+    assert await backend.heads(["a"]) == {"a": begun.position}
+    await chord.flush("a")
+    assert await backend.heads(["a"]) == {"a": commit.position}
+    assert (await chord.update_context("a", {"n": 2})).durable
 
 
 # -- update --------------------------------------------------------------------------------------
@@ -222,6 +241,7 @@ async def test_each_version_has_a_log_entry_of_its_own(stage: Stage, chord: Runt
     backend = await stage.connect()
     await chord.set_context("a", {})
     await asyncio.gather(*(chord.update_context("a", {f"k{n}": n}) for n in range(20)))
+    await chord.flush()
     stored = await backend.load("a")
     assert stored is not None
     assert [entry.version for entry in stored.entries][-20:] == list(range(2, 22))
