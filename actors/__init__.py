@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.application import ContextActor, command, every
+from actors.inspection import DeadLetter, Inspection
 from actors.stateful import StatefulChord
-from actors.supervisor import DeadLetter, Inspection
 
 __all__ = ["ContextActor", "DeadLetter", "Inspection", "StatefulChord", "command", "every"]

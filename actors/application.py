@@ -22,9 +22,9 @@ from typing import (
     overload,
 )
 
-from actors.behavior import Turn
 from actors.chain import find_own
 from actors.messages import Command, Stage
+from actors.steps import Turn
 from chord.api import Chord, State
 from chord.clock import Timer
 from chord.errors import ConfigurationError, ContextNotFound, InvalidArgument, NoTurn, WrongActor

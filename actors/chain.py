@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
-from actors.behavior import Turn
 from actors.messages import Part
+from actors.steps import Turn
 from chord.errors import AskCycle
 
 Asked: TypeAlias = tuple[str, str]

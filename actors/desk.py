@@ -13,12 +13,13 @@ from typing import Final, TypeAlias
 import attrs
 
 from actors.agenda import Agenda
-from actors.behavior import Behavior, Step, Turn
+from actors.behavior import Behavior
 from actors.chain import Frame, enter
 from actors.durability import Durability
 from actors.lease import Lease
 from actors.mailbox import Mailbox
 from actors.messages import Again, Ask, Command, Cue, Done, Order, Outcome, Part, copy_error
+from actors.steps import Step, Turn
 from chord.clock import Clock
 from chord.config import Settings
 from chord.errors import (
@@ -61,6 +62,22 @@ class Desk:
     `behavior` is None while the context is not in memory. `holder` is the async command that has
     the turn.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_all",
+        "_clock",
+        "_durability",
+        "_rejects",
+        "behavior",
+        "context_id",
+        "holder",
+        "lease",
+        "mailbox",
+        "must_settle",
+        "part",
+        "refused_until",
+    )
 
     def __init__(self, context_id: str, circumstances: Circumstances) -> None:
         settings = circumstances.settings

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.behavior import Behavior, Turn
+from actors.behavior import Behavior
 from actors.chain import Frame
 from actors.desk import Circumstances, Desk, Worked, contain
 from actors.messages import Ask, Command, Cue, Done, Part, copy_error
+from actors.steps import Turn
 from chord.clock import Timer
 from chord.crew import Work
 from chord.errors import ChordClosed, ChordError, Fenced, NotApplied
@@ -37,6 +38,14 @@ class Player(Desk):
     `frame` is the async command that has the turn; `is_leaving` says that the context is to leave
     memory unless something comes, `last_error` what went wrong that is nobody's who asked.
     """
+
+    __slots__ = (
+        "_opening",
+        "_returned",
+        "frame",
+        "is_leaving",
+        "last_error",
+    )
 
     def __init__(self, context_id: str, circumstances: Circumstances) -> None:
         super().__init__(context_id, circumstances)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from actors.application import A, Casting
+from actors.inspection import DeadLetter, Inspection
 from actors.messages import Command
 from actors.player import name_operation
-from actors.supervisor import DeadLetter, Inspection, Supervisor
+from actors.supervisor import Supervisor
 from chord.errors import NotStored
 from chord.facade import Facade
 from chord.live import Live

@@ -11,13 +11,13 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
-import attrs
-
 from actors.actor import Actor, Surroundings
 from actors.agenda import Agenda
 from actors.chain import Frame, find_asker, has_asker
 from actors.desk import Circumstances
 from actors.durability import Durability, find_pause
+from actors.inspection import DeadLetter, Inspection, inspect, inspect_dormant
+from actors.keeper import Resources
 from actors.known import Known
 from actors.lease import Lease, Leases
 from actors.messages import Ask, Order, name_of
@@ -48,41 +48,6 @@ class Observer(Protocol):
     def passivated(self, live: Live) -> None: ...
 
 
-@attrs.frozen(kw_only=True)
-class DeadLetter:
-    """A request that was in work in two crashes, and was answered with `NotApplied`."""
-
-    context_id: str
-    request: str
-    error: str
-    at: float
-
-
-@attrs.frozen(kw_only=True)
-class Inspection:
-    """What a live context is doing.
-
-    `phase` is ``dormant`` where it hibernates. Times are seconds ago. `mail` counts requests that
-    wait, `mail_age` is how long the oldest has. `unstored` counts versions that were applied and
-    are not in the store; `holds` says what keeps it in memory, if anything does.
-    """
-
-    context_id: str
-    phase: str
-    version: int | None
-    shown_version: int | None
-    stored_version: int | None
-    mail: int
-    mail_age: float
-    unstored: int
-    watchers: int
-    idle: float
-    leased_for: float
-    crashes: int
-    last_error: str | None
-    holds: str | None
-
-
 class Supervisor:
     """Owns the actors. `spawn` starts a task that ends with the runtime."""
 
@@ -111,26 +76,30 @@ class Supervisor:
             ),
             0,
         )
-        self._around = Surroundings(
-            circumstances=Circumstances(
-                settings=settings,
-                clock=settings.clock,
-                agenda=self._agenda,
-                durability=self._durability,
-                published=observer.published,
-            ),
+        self._circumstances = Circumstances(
+            settings=settings,
+            clock=settings.clock,
+            agenda=self._agenda,
+            durability=self._durability,
+            published=observer.published,
+        )
+        resources = Resources(
+            circumstances=self._circumstances,
             backend=backend,
             journal=journal,
             leases=self._leases,
             crew=self._crew,
+            known=Known(),
+            counts=self._counts,
             deleted=observer.deleted,
+            lost=self._take_loss,
+            dead=self._take_dead_letter,
+        )
+        self._around = Surroundings(
+            resources=resources,
             crashed=self._take_crash,
             left=self._take_leave,
             used=self._take_use,
-            lost=self._take_loss,
-            dead=self._take_dead_letter,
-            known=Known(),
-            counts=self._counts,
         )
         self._lost_in_the_end: set[str] = set()
         self._empty = asyncio.Event()
@@ -155,7 +124,7 @@ class Supervisor:
 
     async def _submit_for_asker(self, context_id: str, order: Order, timeout: float | None) -> Any:
         asked = (context_id, name_of(order))
-        asker = find_asker(self._around.circumstances, asked, self._find_holder)
+        asker = find_asker(self._circumstances, asked, self._find_holder)
         if asker is None:
             return await self._submit(context_id, order, timeout)
         with asker.waiting_for(asked):
@@ -352,18 +321,17 @@ class Supervisor:
         actor.refuse_until(now + settings.quarantine, now)
         return settings.quarantine
 
-    def _take_loss(self, actor: Actor, versions: int) -> None:
+    def _take_loss(self, context_id: str, versions: int) -> None:
         self._counts["lost"] += versions
         if self._closing:
-            self._lost_in_the_end.add(actor.context_id)
+            self._lost_in_the_end.add(context_id)
 
-    def _take_dead_letter(self, actor: Actor, ask: Ask) -> None:
+    def _take_dead_letter(self, context_id: str, ask: Ask, error: BaseException | None) -> None:
         self._counts["dead_letters"] += 1
-        order = ask.request
         letter = DeadLetter(
-            context_id=actor.context_id,
-            request=name_of(order),
-            error=repr(actor.last_error),
+            context_id=context_id,
+            request=name_of(ask.request),
+            error=repr(error),
             at=self._clock.time(),
         )
         self.dead_letters.append(letter)
@@ -424,9 +392,9 @@ class Supervisor:
         now = self._clock.monotonic()
         actor = self._registry.find(context_id)
         if actor is not None:
-            return _inspect(actor, now, watchers)
+            return inspect(actor, now, watchers)
         dormant = self._registry.find_dormant(context_id)
-        return _inspect_dormant(context_id, dormant, now, watchers) if dormant else None
+        return inspect_dormant(context_id, dormant, now, watchers) if dormant else None
 
     def is_live(self, context_id: str) -> bool:
         """Whether it is in memory under a lease that is sure."""
@@ -465,58 +433,3 @@ def _holds_back(actor: Actor) -> bool:
     """Whether there is something that was acknowledged and is not stored."""
     behavior = actor.behavior
     return behavior is not None and not behavior.is_settled and behavior.awaited is None
-
-
-def _inspect(actor: Actor, now: float, watchers: int) -> Inspection:
-    behavior, lease = actor.behavior, actor.lease
-    oldest = actor.mailbox.oldest
-    return Inspection(
-        context_id=actor.context_id,
-        phase="quarantined" if actor.refused_until > now else actor.phase,
-        version=_version(behavior.position if behavior else None),
-        shown_version=_version(behavior.shown if behavior else None),
-        stored_version=_version(behavior.stored if behavior else None),
-        mail=len(actor.mailbox),
-        mail_age=0.0 if oldest is None else now - oldest,
-        unstored=behavior.unstored if behavior else 0,
-        watchers=watchers,
-        idle=now - actor.used_at,
-        leased_for=max(0.0, lease.until - now) if lease else 0.0,
-        crashes=len(actor.crashes),
-        last_error=None if actor.last_error is None else repr(actor.last_error),
-        holds=_find_hold(actor),
-    )
-
-
-def _find_hold(actor: Actor) -> str | None:
-    if actor.holder is not None:
-        return "an async command has the turn"
-    if actor.mailbox:
-        return "requests wait"
-    if actor.behavior is not None and not actor.behavior.is_settled:
-        return "not all is stored"
-    return None
-
-
-def _inspect_dormant(context_id: str, dormant: Dormant, now: float, watchers: int) -> Inspection:
-    version = dormant.position.version
-    return Inspection(
-        context_id=context_id,
-        phase="dormant",
-        version=version,
-        shown_version=version,
-        stored_version=version,
-        mail=0,
-        mail_age=0.0,
-        unstored=0,
-        watchers=watchers,
-        idle=now - dormant.since,
-        leased_for=max(0.0, dormant.lease.until - now),
-        crashes=0,
-        last_error=None,
-        holds=None,
-    )
-
-
-def _version(position: Position | None) -> int | None:
-    return position.version if position else None

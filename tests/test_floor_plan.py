@@ -77,8 +77,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.stateless",
     ),
     (  # 5: actors
-        *inside("actors", "agenda messages mailbox behavior chain durability lease known"),
-        *inside("actors", "passivation desk player actor registry supervisor application"),
+        *inside("actors", "agenda messages mailbox steps versions behavior chain durability lease"),
+        *inside("actors", "known passivation desk player keeper actor inspection registry"),
+        *inside("actors", "supervisor application"),
     ),
     (  # 6: their facade
         "actors.stateful",

@@ -46,7 +46,7 @@ def test_a_block_runs_and_prints_what_it_says(block: str, tmp_path: Path) -> Non
 
 def test_the_readme_begins_with_ten_lines_that_work() -> None:
     first = BLOCK.findall((ROOT / "README.md").read_text())[0]
-    assert "StatelessChord.open" in first
+    assert "StatefulChord.open" in first
     assert len([line for line in first.splitlines() if line.strip()]) <= 12
 
 
