@@ -366,7 +366,7 @@ class Proxy:
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method = self._kind._commands.get(name)
         if method is None:
-            text = f"{name!r} is no command of {self._kind.__name__}"
+            text = f"{name!r} is no command of {self._kind.__name__} (a method marked @command is)"
             raise AttributeError(text, name=name, obj=self)
         return partial(self._ask, name, method)
 

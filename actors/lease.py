@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -44,7 +46,7 @@ class Leases:
         self._address = settings.address
         self._marks = settings.durability != "write-through"
         self._releases: dict[str, asyncio.Event] = {}
-        self.owner = secrets.token_hex(8)
+        self.owner = f"{socket.gethostname()[:64]}/{os.getpid()}/{secrets.token_hex(8)}"
         self.ttl = settings.lease_ttl
 
     async def activate(self, context_id: str) -> tuple[Lease, Stored | None]:

@@ -5,6 +5,7 @@ commands, and what it wants by itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from chord.crew import Work
 from chord.errors import ChordClosed, ChordError, Fenced, NotApplied
 from chord.lifetime import is_being_cancelled
 from chord.telemetry import Span
+
+_log = logging.getLogger("chord")
 
 
 class Returned(NamedTuple):
@@ -184,7 +187,7 @@ class Player(Desk):
         return True
 
     def _note_closed(self, cue: Cue, outcome: Any) -> None:
-        self._note_failure(outcome)
+        self._note_failure(cue, outcome)
 
     def _end_if_closed(self, command: Command) -> None:
         if command.closes:
@@ -209,13 +212,17 @@ class Player(Desk):
 
     def _note_played(self, told: Callable[[], object], cue: Cue, outcome: Any) -> None:
         told()
-        self._note_failure(outcome)
+        self._note_failure(cue, outcome)
         if isinstance(outcome, Done) and outcome.changed:
             self.note_use()
 
-    def _note_failure(self, outcome: Any) -> None:
-        if isinstance(outcome, BaseException):
-            self.last_error = outcome
+    def _note_failure(self, cue: Cue, outcome: Any) -> None:
+        """Nobody asked for it, so nobody is told: it is logged, but not each time anew."""
+        if not isinstance(outcome, BaseException):
+            return
+        if repr(outcome) != repr(self.last_error):
+            _log.error("%s of %r failed", cue.request.name, self.context_id, exc_info=outcome)
+        self.last_error = outcome
 
     def _cue(self, part: Part, command: Command, told: Callable[[Cue, Any], None]) -> Cue:
         settings = self._all.settings

@@ -5,6 +5,7 @@ leases, and decides what becomes of one that crashes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Coroutine, Mapping
@@ -30,6 +31,8 @@ from chord.errors import BackendUnavailable, ChordError
 from chord.journal import Journal
 from chord.live import Live
 from chord.position import Position
+
+_log = logging.getLogger("chord")
 
 REMEMBERED: Final = 16
 """How many of the last dead letters are kept to be looked at."""
@@ -312,6 +315,7 @@ class Supervisor:
         """Say how long an actor is to pause after a crash; too many, and it takes no requests."""
         settings, now = self._settings, self._clock.monotonic()
         self._counts["crashes"] += 1
+        _log.error("the actor of %r crashed", actor.context_id, exc_info=error)
         actor.crashes = [at for at in actor.crashes if at > now - settings.crash_window]
         actor.crashes.append(now)
         if len(actor.crashes) < settings.crash_limit:

@@ -189,8 +189,15 @@ class AskCycle(NotApplied):
 
     def __init__(self, chain: Sequence[tuple[str, str]]) -> None:
         asked = " -> ".join(f"{context_id!r}.{name}" for context_id, name in chain)
-        super().__init__(f"it would wait for itself: {asked}")
+        cure = "; a command changes its own context by self.update" if _is_own(chain) else ""
+        super().__init__(f"it would wait for itself: {asked}{cure}")
         self.chain = tuple(chain)
+
+
+def _is_own(chain: Sequence[tuple[str, str]]) -> bool:
+    """Whether a command made a plain write to its own context."""
+    plain = chain[-1][1] in ("update", "set", "transform") if chain else False
+    return plain and len(chain) > 1 and chain[-1][0] == chain[-2][0]
 
 
 class DuplicateOperation(NotApplied):

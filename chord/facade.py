@@ -6,10 +6,10 @@ import asyncio
 import weakref
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 import anyio
 
@@ -60,6 +60,46 @@ from chord.sync import Since, find_reply, read_since
 from chord.telemetry import Span, Unwatched
 from chord.turns import Answer
 
+T = TypeVar("T")
+
+
+class Opening(Generic[T]):
+    """What `open` returns: an async context manager, and nothing else yet."""
+
+    def __init__(self, name: str, opening: AbstractAsyncContextManager[T]) -> None:
+        self._name = name
+        self._opening = opening
+
+    async def __aenter__(self) -> T:
+        return await self._opening.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._opening.__aexit__(kind, error, trace)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name!r}: {self._advice}", name=name, obj=self)
+
+    def __await__(self) -> NoReturn:
+        raise TypeError(self._advice)
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(self._advice)
+
+    def __exit__(self, *error: object) -> None:
+        """Never reached: it is here so that `with` gets as far as the advice."""
+
+    @property
+    def _advice(self) -> str:
+        return f"not open yet; it is used as 'async with {self._name}.open(...) as chord:'"
+
+    def __repr__(self) -> str:
+        return f"<{self._name} not open yet>"
+
 
 class Facade(Chord):
     """A `Chord` on an open backend, which it leaves open; it is used as an async context manager.
@@ -89,12 +129,13 @@ class Facade(Chord):
         self._cleaner: PeriodicCleaner
 
     @classmethod
-    @asynccontextmanager
-    async def open(
-        cls, url: str, *, settings: Settings | None = None, **fields: Any
-    ) -> AsyncIterator[Self]:
+    def open(cls, url: str, *, settings: Settings | None = None, **fields: Any) -> Opening[Self]:
         """Open the store that `url` names, and a runtime on it. Fields of `Settings` go by name."""
-        settings = make_settings(settings, fields)
+        return Opening(cls.__name__, cls._open(url, make_settings(settings, fields)))
+
+    @classmethod
+    @asynccontextmanager
+    async def _open(cls, url: str, settings: Settings) -> AsyncIterator[Self]:
         async with open_backend(url, settings) as backend, cls(backend, settings=settings) as chord:
             yield chord
 

@@ -36,7 +36,8 @@ Accepts: TypeAlias = Callable[[Any], bool]
 
 def _refuse(self: object, *args: object, **kwargs: object) -> NoReturn:
     raise TypeError(
-        "a state is read-only: ask for the change with update_context, or change a copy.deepcopy()"
+        "a state is read-only: ask for the change with update_context (in an actor's command, with"
+        " self.update), or change a copy.deepcopy()"
     )
 
 

@@ -49,7 +49,7 @@ class ChatRoom(ContextActor, prefix="chat:"):
 
 
 async def main(url: str = "memory://") -> None:
-    async with StatefulChord.open(url, durability="write-behind") as chord:
+    async with StatefulChord.open(url) as chord:
         await chord.delete_context("chat:demo")
         room = chord.actor(ChatRoom, "chat:demo")
         await room.join("ana")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -94,3 +94,19 @@ def test_a_url_where_a_backend_should_be_is_told_where_to_go() -> None:
     url: Any = "memory://"
     with pytest.raises(ConfigurationError, match=r"Scribbler\.open"):
         Scribbler(url)
+
+
+# -- what is not open yet -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda opening: opening.set_context,
+        lambda opening: opening.__await__(),
+        lambda opening: opening.__enter__(),
+    ],
+)
+def test_what_is_not_open_yet_says_how_to_open_it(misuse: Callable[[Any], object]) -> None:
+    with pytest.raises((AttributeError, TypeError), match=r"async with Scribbler\.open"):
+        misuse(Scribbler.open("memory://"))
