@@ -8,11 +8,13 @@ what can be done at once is done at the desk meanwhile. Between a check and its 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import attrs
 
 from actors.behavior import Behavior
+from actors.desk import contain
 from actors.keeper import Doubt, Keeper, Phase, Resources
 from actors.lease import Lease
 from actors.messages import Done
@@ -26,6 +28,7 @@ from chord.errors import (
     Quarantined,
 )
 from chord.history import History
+from chord.lifetime import is_being_cancelled
 from chord.live import Live
 from chord.records import Stored
 from chord.state import EMPTY
@@ -40,7 +43,7 @@ class Surroundings:
     """
 
     resources: Resources
-    crashed: Callable[[Actor, Exception], float]
+    crashed: Callable[[Actor, BaseException], float]
     left: Callable[[Actor, Live | None], None]
     used: Callable[[Actor], None]
 
@@ -93,9 +96,11 @@ class Actor(Keeper):
                 pass
         except Exception as error:
             self._crash(error)
-        except BaseException:
-            self.stop()
-            raise
+        except asyncio.CancelledError as error:
+            if is_being_cancelled():
+                self.stop()
+                raise
+            self._crash(contain(error))  # what it waited for was cancelled, not it
         finally:
             self._running = False
 
@@ -130,20 +135,22 @@ class Actor(Keeper):
             self._phase = "empty"
             self._around.left(self, None)
             return False
-        self._phase, self._must_look = "activating", False
+        self._phase = "activating"
         leases = self._resources.leases
         try:
             self.lease, stored = await leases.activate(self.context_id)
             if stored is not None and self._is_behind(stored.position):
                 self.lease, stored = await leases.begin_epoch(self.context_id)
         except ChordError as error:
+            self._must_look = False
             self.last_error = error
             self._tell_all(self.mailbox.clear(), error)
             self._finish_flush(error)
             return True
+        self._must_look = False
         self.behavior = self._load(stored)
         self._phase = "active"
-        self.is_leaving = self._closed
+        self.is_leaving = self.is_leaving or self._closed
         return True
 
     def _load(self, stored: Stored | None) -> Behavior:
@@ -167,7 +174,7 @@ class Actor(Keeper):
 
     # -- crashes ---------------------------------------------------------------------------------
 
-    def _crash(self, error: Exception) -> None:
+    def _crash(self, error: BaseException) -> None:
         """Something went wrong that no request is to blame for: go on from what was acknowledged.
 
         What was in work is worked on again; whoever was in work twice is not, nor is a command.
@@ -212,6 +219,7 @@ class Actor(Keeper):
         if self.behavior is not None:
             error = OutcomeUnknown(self.context_id, "the runtime was stopped meanwhile")
             self._refuse(self.behavior, error)
+        self._doubt = None
         held = [] if self.holder is None else [self.holder]
         self._tell_all([*held, *self.mailbox.clear()], ChordClosed("the runtime was stopped"))
         self._finish_flush(ChordClosed("the runtime was stopped"))
@@ -226,6 +234,8 @@ class Actor(Keeper):
         lease = self.lease
         assert lease is not None
         live = behavior.look()
+        if live is not None:
+            self._resources.known.put(self.context_id, live.position)
         self._put_down()
         self._phase = "passivating"
         try:

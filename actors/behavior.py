@@ -67,7 +67,7 @@ class Behavior(Versions):
             expect=self.stored,
             position=steps[-1].position,
             updated_at=last.updated_at if last else now,
-            entries=tuple(self._make_entry(step, commit_id) for step in steps if step.delta),
+            entries=self._make_entries(steps, commit_id),
             snapshot=snapshot,
             trim_to=trim_to,
             forget_operations=last is None or (steps[0].delta or last).from_version == 0,
@@ -86,20 +86,24 @@ class Behavior(Versions):
             return False
         return first.from_version > self.stored.version
 
-    def _make_entry(self, step: Step, commit_id: str) -> Entry:
-        delta, op_id = step.delta, step.op_id
-        assert delta is not None
-        if op_id in self._forgotten and self._skips:
-            op_id = None  # the store has it from before, and what would make it forget is skipped
-        return Entry(
-            version=delta.version,
-            commit_id=commit_id,
-            updated_at=delta.updated_at,
-            changes=step.changes,
-            op_id=op_id,
-        )
+    def _make_entries(self, steps: list[Step], commit_id: str) -> tuple[Entry, ...]:
+        if self._skips:
+            told = self._find_operations(steps)
+            return tuple(
+                _make_entry(step, commit_id, told.get(step.op_id) is step) for step in steps
+            )
+        return tuple(_make_entry(step, commit_id, True) for step in steps if step.delta)
+
+    def _find_operations(self, steps: list[Step]) -> dict[str | None, Step]:
+        """The steps whose operations a batch that skips can tell: the last of each.
+
+        Not those that the store has from before: what would make it forget them is skipped.
+        """
+        return {step.op_id: step for step in steps if step.op_id not in self._forgotten}
 
     def _choose(self, most: int, most_bytes: int) -> list[Step]:
+        if self._skips:
+            return list(self.steps)  # the snapshot that it takes is of the newest
         chosen: list[Step] = []
         used: set[str] = set()
         size = 0
@@ -108,8 +112,7 @@ class Behavior(Versions):
             if chosen and (len(chosen) == most or size > most_bytes):
                 break
             if step.op_id is not None:
-                forgotten = chosen and not self._skips and step.op_id in self._forgotten
-                if forgotten or step.op_id in used:
+                if step.op_id in used or (chosen and step.op_id in self._forgotten):
                     break  # used again: the store is to forget it first, by what is before
                 used.add(step.op_id)
             chosen.append(step)
@@ -136,6 +139,7 @@ class Behavior(Versions):
 
     def confirm(self, batch: Batch) -> list[Step]:
         """Take note that a batch is stored; return its steps, which are acknowledged now."""
+        assert self._flight == max(1, len(batch.entries))
         done = [self.steps.popleft() for _ in range(self._flight)]
         self._flight = 0
         self.stored = batch.position
@@ -233,6 +237,18 @@ class Behavior(Versions):
 
     def __repr__(self) -> str:
         return f"<Behavior {self.context_id!r} {self._position} unstored={len(self.steps)}>"
+
+
+def _make_entry(step: Step, commit_id: str, tells_operation: bool) -> Entry:
+    delta = step.delta
+    assert delta is not None
+    return Entry(
+        version=delta.version,
+        commit_id=commit_id,
+        updated_at=delta.updated_at,
+        changes=step.changes,
+        op_id=step.op_id if tells_operation else None,
+    )
 
 
 def _weigh(steps: deque[Step] | list[Step]) -> int:

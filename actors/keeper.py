@@ -98,7 +98,7 @@ class Keeper(Player):
         self._pause: Due | None = None
         self._window: Due | None = None
         self._window_is_over = False
-        self._wants_flush: list[asyncio.Future[None]] = []
+        self._wants_flush: list[tuple[asyncio.Future[None], Position | None]] = []
         self._doubt: Doubt | None = None
         self._must_look = False
         self._attempts = 0
@@ -117,9 +117,11 @@ class Keeper(Player):
         self._resources.crew.put(work)
 
     def flush(self) -> asyncio.Future[None]:
-        """Store what is not stored; the future raises what keeps it from being stored."""
+        """Store what is applied by now; the future raises what keeps it from being stored."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wants_flush.append(done)
+        position = self.behavior.position if self.behavior is not None else None
+        self._wants_flush = [each for each in self._wants_flush if not each[0].done()]
+        self._wants_flush.append((done, position))
         self.wake()
         return done
 
@@ -141,7 +143,7 @@ class Keeper(Player):
     def _commit_is_due(self, behavior: Behavior) -> bool:
         if behavior.is_settled:
             return False
-        if self._window_is_over or self._wants_flush or self.must_settle:
+        if self._window_is_over or self.must_settle or self._is_flushing():
             return True
         if self.is_leaving and self.holder is None and not self.mailbox:
             return True
@@ -221,10 +223,12 @@ class Keeper(Player):
             self._resources.deleted(self.context_id, shown)
         elif behavior.shown != shown:
             self._all.published(self.context_id)
-        if batch.expect is not None and _ends_life(batch):
-            self.close_part()
+        if batch.expect is not None and _ends_life(batch) and not self.close_part():
+            self.end_part()
         for step in steps:
             step.acknowledge()
+        if self._wants_flush:
+            self._tell_flushed(behavior)
 
     def _judge(self, behavior: Behavior, batch: Batch, error: ChordError) -> bool:
         self.last_error = error
@@ -365,6 +369,7 @@ class Keeper(Player):
         self.lease = None
         self._phase = "empty"
         self._end_window_early()
+        self.take_turn_back()
         self.end_part()
 
     # -- those who wait -------------------------------------------------------------------------
@@ -389,18 +394,29 @@ class Keeper(Player):
             ask.tell(copy_error(error))
 
     def _tell_flushed(self, behavior: Behavior) -> None:
+        """Answer those flushes of which everything is stored."""
         if behavior.is_settled:
-            self._finish_flush(None)
+            return self._finish_flush(None)
+        wanted, self._wants_flush = self._wants_flush, []
+        for done, position in wanted:
+            if position is None or not behavior.has_stored(position):
+                self._wants_flush.append((done, position))
+            elif not done.done():
+                done.set_result(None)
 
     def _finish_flush(self, error: BaseException | None) -> None:
         wanted, self._wants_flush = self._wants_flush, []
-        for done in wanted:
+        for done, _ in wanted:
             if done.done():
                 continue
             if error is None:
                 done.set_result(None)
             else:
                 done.set_exception(copy_error(error))
+
+    def _is_flushing(self) -> bool:
+        """Whether somebody still waits for what is applied to be stored."""
+        return any(not done.done() for done, _ in self._wants_flush)
 
 
 def _ends_life(batch: Batch) -> bool:

@@ -119,12 +119,21 @@ class Player(Desk):
                 raise
             outcome = contain(error)
         finally:
-            self._end_if_closed(command)
-            self._returned = Returned(behavior, frame.end() if frame else None, outcome, ask)
+            turn = frame.end() if frame else None
+            if self.holder is ask:
+                self._end_if_closed(command)
+                self._returned = Returned(behavior, turn, outcome, ask)
             if self.is_sure:
                 self.finish_returned()
                 self.pump()
             self.wake()
+
+    def take_turn_back(self) -> None:
+        """The context was dropped from memory: what the command that has the turn does is lost."""
+        ask, self.holder = self.holder, None
+        self.frame = self._returned = None
+        if ask is not None:
+            ask.tell(Fenced(self.context_id))
 
     @property
     def has_returned(self) -> bool:

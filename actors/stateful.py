@@ -74,7 +74,10 @@ class StatefulChord(Facade):
         return live or await super()._fresh(context_id)
 
     def _peek(self, context_id: str) -> Live | None:
-        return self._supervisor.peek(context_id) or super()._peek(context_id)
+        live = self._supervisor.peek(context_id)
+        if live is None and self._supervisor.recall(context_id) is None:
+            return super()._peek(context_id)  # else the shelf may have less than is known here
+        return live
 
     def _show(self, live: Live) -> Live:
         shown = self._supervisor.recall(live.context_id)  # whoever gave it was sure of the lease

@@ -72,6 +72,7 @@ class Supervisor:
         self._crew = Crew(spawn)
         self._durability = Durability.from_settings(settings)
         self._registry = Registry()
+        self._known = Known()
         self._counts = dict.fromkeys(
             (
                 *("activations", "passivations", "hibernations", "crashes", "quarantines"),
@@ -92,7 +93,7 @@ class Supervisor:
             journal=journal,
             leases=self._leases,
             crew=self._crew,
-            known=Known(),
+            known=self._known,
             counts=self._counts,
             deleted=observer.deleted,
             lost=self._take_loss,
@@ -202,10 +203,14 @@ class Supervisor:
         while excess > 0 and (oldest := self._registry.oldest_dormant()) is not None:
             self._release(*oldest)
             excess -= 1
-        actor = self._registry.oldest()
-        if excess > 0 and actor is not None and actor is not newest:
+        if excess <= 0:
+            return
+        excess -= sum(actor.is_leaving for actor in self._registry.restless)
+        while excess > 0 and (actor := self._registry.oldest()) not in (None, newest):
+            assert actor is not None
             self._registry.set_aside(actor)
             actor.leave()
+            excess -= 1
 
     def _watch_over(self) -> None:
         """See after leases and idle contexts before long."""
@@ -256,6 +261,7 @@ class Supervisor:
     def _release(self, context_id: str, dormant: Dormant) -> None:
         """Let a dormant context go. Whoever asks for it meanwhile takes the lease anew."""
         self._registry.pop_dormant(context_id)
+        self._known.put(context_id, dormant.position)
         self._counts["passivations"] += 1
         self._releasing += 1
         self._empty.clear()
@@ -311,7 +317,7 @@ class Supervisor:
 
     # -- what goes wrong -------------------------------------------------------------------------
 
-    def _take_crash(self, actor: Actor, error: Exception) -> float:
+    def _take_crash(self, actor: Actor, error: BaseException) -> float:
         """Say how long an actor is to pause after a crash; too many, and it takes no requests."""
         settings, now = self._settings, self._clock.monotonic()
         self._counts["crashes"] += 1

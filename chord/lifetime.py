@@ -80,7 +80,7 @@ class Lifetime:
                 if not self._stopped:
                     await work()
             except asyncio.CancelledError:
-                if is_being_cancelled():
+                if self._stopped or scope.cancel_called:
                     raise
             finally:
                 self._scopes.discard(scope)

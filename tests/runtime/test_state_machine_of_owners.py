@@ -407,6 +407,7 @@ TestLongWriteBehind = pytest.mark.slow(LongWriteBehindMachine.TestCase)
 TestLongInMemory = pytest.mark.slow(LongInMemoryMachine.TestCase)
 for _case in (TestLongWriteThrough, TestLongWriteBehind, TestLongInMemory):
     _case.settings = settings(stateful_step_count=50)
+del _case
 
 TestOnSqlite = pytest.mark.slow(SqliteMachine.TestCase)
 TestOnSqlite.settings = settings(stateful_step_count=30, max_examples=settings().max_examples // 3)
