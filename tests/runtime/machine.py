@@ -111,11 +111,13 @@ class Host:
 
 async def _leave(chord: Facade) -> None:
     """Leave a runtime; it may say that something is not stored if another process took it over."""
+    missing: tuple[str, ...] = ()
     try:
         await chord.__aexit__(None, None, None)
     except NotStored as error:
-        assert isinstance(chord, StatefulChord)
-        assert set(error.context_ids) <= chord._supervisor._lost_in_the_end
+        missing = error.context_ids
+    lost = chord._supervisor._lost_in_the_end if isinstance(chord, StatefulChord) else set()
+    assert set(missing) <= lost
 
 
 class Watching:
