@@ -14,7 +14,6 @@ from collections.abc import Callable
 import attrs
 
 from actors.behavior import Behavior
-from actors.desk import contain
 from actors.keeper import Doubt, Keeper, Phase, Resources
 from actors.lease import Lease
 from actors.messages import Done
@@ -27,11 +26,10 @@ from chord.errors import (
     OutcomeUnknown,
     Quarantined,
 )
-from chord.history import History
 from chord.lifetime import is_being_cancelled
-from chord.live import Live
+from chord.live import Live, make_unreadable
 from chord.records import Stored
-from chord.state import EMPTY
+from chord.turns import contain
 
 
 @attrs.frozen
@@ -160,7 +158,10 @@ class Actor(Keeper):
             try:
                 live = self._resources.journal.recover(stored)
             except CorruptData as error:
-                damage, live = error, _make_unreadable(stored)
+                damage, live = (
+                    error,
+                    make_unreadable(self.context_id, stored.position, stored.updated_at),
+                )
         self._resources.known.drop(self.context_id)
         return Behavior(
             self.context_id,
@@ -263,16 +264,3 @@ class Actor(Keeper):
         return (
             f"<Actor {self.context_id!r} {self.phase} {self.behavior!r} mail={len(self.mailbox)}>"
         )
-
-
-def _make_unreadable(stored: Stored) -> Live:
-    """A context of which only the position can be read: enough to end its life."""
-    return Live(
-        context_id=stored.context_id,
-        state=EMPTY,
-        position=stored.position,
-        updated_at=stored.updated_at,
-        history=History(stored.position.version),
-        snapshot_version=stored.position.version,
-        snapshot_bytes=0,
-    )

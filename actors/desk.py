@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeAlias
@@ -18,7 +19,7 @@ from actors.chain import Frame, enter
 from actors.durability import Durability
 from actors.lease import Lease
 from actors.mailbox import Mailbox
-from actors.messages import Again, Ask, Command, Cue, Done, Order, Outcome, Part, copy_error
+from actors.messages import Again, Ask, Command, Cue, Done, Order, Outcome, Part
 from actors.steps import Step, Turn
 from chord.clock import Clock
 from chord.config import Settings
@@ -33,7 +34,16 @@ from chord.live import Live
 from chord.records import Operation
 from chord.requests import Update, op_id_of
 from chord.transition import Unchanged
-from chord.turns import MAX_TURN, Answer, Job, coalesce, is_ephemeral
+from chord.turns import (
+    MAX_TURN,
+    Answer,
+    Job,
+    answer_again,
+    coalesce,
+    contain,
+    copy_error,
+    is_ephemeral,
+)
 
 SHORTEST_RETRY: Final = 0.05
 
@@ -56,7 +66,7 @@ class Circumstances:
     published: Callable[[str], None]
 
 
-class Desk:
+class Desk(ABC):
     """Takes the requests for one context, in order, and answers them.
 
     `behavior` is None while the context is not in memory. `holder` is the async command that has
@@ -94,9 +104,9 @@ class Desk:
         self._durability = circumstances.durability
         self._rejects = settings.mailbox_overflow == "reject"
 
+    @abstractmethod
     def wake(self) -> None:
         """Have the task look for what there is to do."""
-        raise NotImplementedError
 
     # -- from the caller's side ------------------------------------------------------------------
 
@@ -270,10 +280,8 @@ class Desk:
                 if known is not None:
                     return _repeat(behavior, known)
             taken = behavior.take(order, now, _name_epoch)
-        except Exception as error:
-            return (behavior.awaited, error)
-        except asyncio.CancelledError as error:
-            # nothing is awaited here: it is the application's own
+        except (Exception, asyncio.CancelledError) as error:
+            # nothing is awaited here: if this is a cancellation, it is the application's own
             return (behavior.awaited, contain(error))
         if isinstance(taken, Unchanged):
             return (behavior.awaited, _unchanged(behavior, taken))
@@ -316,19 +324,19 @@ class Desk:
             self.wake()
         return awaited, answer
 
+    @abstractmethod
     def note_unstored(self, behavior: Behavior) -> None:
         """A version was acknowledged that is not stored."""
-        raise NotImplementedError
 
     # -- commands --------------------------------------------------------------------------------
 
+    @abstractmethod
     def _run_command(self, behavior: Behavior, command: Command, ask: Ask) -> bool:
         """Work on a command; False if something has to be run first: it waits in `_put_first`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _put_first(self) -> bool:
         """Put what has to be run first before all that waits; False if there is nothing."""
-        raise NotImplementedError
 
 
 def _name_epoch() -> str:
@@ -340,12 +348,6 @@ def _asks_of(jobs: Iterable[Job]) -> Iterable[Ask]:
         for pending in job.pendings:
             assert isinstance(pending, Ask)
             yield pending
-
-
-def contain(error: BaseException) -> BaseException:
-    contained = RuntimeError("the function was told that something it asked was cancelled")
-    contained.__cause__ = error
-    return contained
 
 
 def _answer_of(step: Step, *, durable: bool) -> Answer:
@@ -365,9 +367,5 @@ def _repeat(behavior: Behavior, known: Operation | Step) -> Worked:
     if isinstance(known, Step):
         first = _answer_of(known, durable=True)
         return known, Again(first)
-    live = behavior.peek()
-    same = live is not None and live.position.epoch == known.position.epoch
-    delta = live.history.get(known.position.version) if live and same else None
-    at = delta.updated_at if delta else known.at
     durable = behavior.has_stored(known.position)
-    return None, Answer(known.position, delta, True, at, 0, durable)
+    return None, answer_again(behavior.peek(), known, durable=durable)

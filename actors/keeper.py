@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeAlias
 
@@ -26,7 +27,7 @@ from actors.durability import (
 )
 from actors.known import Known
 from actors.lease import Leases
-from actors.messages import Again, Ask, Command, copy_error
+from actors.messages import Again, Ask, Command
 from actors.player import Player
 from actors.steps import Step
 from chord.backends.base import Backend
@@ -35,6 +36,7 @@ from chord.errors import ChordError, Fenced, NotApplied, OutcomeUnknown, OwnedEl
 from chord.journal import Journal
 from chord.position import Position
 from chord.records import Batch
+from chord.turns import copy_error
 
 Phase: TypeAlias = Literal[
     "empty", "activating", "active", "committing", "resolving", "passivating", "paused"
@@ -109,9 +111,9 @@ class Keeper(Player):
             self._running = True
             self._resources.crew.put(self._serve)
 
+    @abstractmethod
     async def _serve(self) -> None:
         """Do what there is to do: the task."""
-        raise NotImplementedError
 
     def start(self, work: Work) -> None:
         self._resources.crew.put(work)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol, TypeAlias
@@ -11,7 +10,6 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from chord.clock import Timer
-from chord.errors import ChordError
 from chord.requests import Request
 from chord.state import StateDict
 from chord.telemetry import Span
@@ -171,11 +169,6 @@ class Cue(Ask):
 
 
 Outcome: TypeAlias = Answer | Done | Again | BaseException
-
-
-def copy_error(error: BaseException) -> BaseException:
-    """Another of the same kind: one that is raised in several tasks gathers all their traces."""
-    return copy.copy(error) if isinstance(error, ChordError) else error
 
 
 def weigh(value: Any) -> int:

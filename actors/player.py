@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,14 +15,15 @@ import msgspec
 
 from actors.behavior import Behavior
 from actors.chain import Frame
-from actors.desk import Circumstances, Desk, Worked, contain
-from actors.messages import Ask, Command, Cue, Done, Part, copy_error
+from actors.desk import Circumstances, Desk, Worked
+from actors.messages import Ask, Command, Cue, Done, Part
 from actors.steps import Turn
 from chord.clock import Timer
 from chord.crew import Work
 from chord.errors import ChordClosed, ChordError, Fenced, NotApplied
 from chord.lifetime import is_being_cancelled
 from chord.telemetry import Span
+from chord.turns import contain, copy_error
 
 _log = logging.getLogger("chord")
 
@@ -58,13 +60,13 @@ class Player(Desk):
         self._opening: Cue | None = None
         self._returned: Returned | None = None
 
+    @abstractmethod
     def start(self, work: Work) -> None:
         """Carry out work in a task of its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def note_use(self) -> None:
         """The context is in use."""
-        raise NotImplementedError
 
     @property
     def is_sure(self) -> bool:

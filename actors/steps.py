@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Ask, Outcome, copy_error
+from actors.messages import Ask, Outcome
 from chord.changes import Changes
 from chord.delta.composition import merge
 from chord.delta.writing import update
 from chord.position import Position
 from chord.records import Delta
 from chord.state import StateDict
+from chord.turns import copy_error
 
 
 class Step(msgspec.Struct, eq=False, gc=False):

@@ -8,7 +8,6 @@ from what the store has now.
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 import secrets
 from collections import deque
@@ -32,16 +31,22 @@ from chord.errors import (
     OutcomeUnknown,
     VersionConflict,
 )
-from chord.history import History
 from chord.journal import Journal, Written
-from chord.live import Draft, Live
+from chord.live import Draft, Live, make_unreadable
 from chord.position import Position
-from chord.records import Batch, Operation
+from chord.records import Batch
 from chord.requests import Delete, Request, Restore, op_id_of
 from chord.shelf import Shelf
-from chord.state import EMPTY
 from chord.transition import Born, Gone, Unchanged
-from chord.turns import Answer, Job, Pending, take_turn
+from chord.turns import (
+    Answer,
+    Job,
+    Pending,
+    answer_again,
+    contain,
+    copy_error,
+    take_turn,
+)
 
 FIRST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.1
@@ -215,23 +220,12 @@ class Contention:
             if operation is None:
                 open_jobs.append(job)
             else:
-                job.answer(_replay(found.live, operation))
+                job.answer(answer_again(found.live, operation))
         return found.live, open_jobs
 
     async def _load_head(self, context_id: str) -> Live | None:
-        """A context of which only the position can be read: enough to end its life."""
         position = (await self._backend.heads([context_id])).get(context_id)
-        if position is None:
-            return None
-        return Live(
-            context_id=context_id,
-            state=EMPTY,
-            position=position,
-            updated_at=0.0,
-            history=History(position.version),
-            snapshot_version=position.version,
-            snapshot_bytes=0,
-        )
+        return None if position is None else make_unreadable(context_id, position)
 
     def _draft(self, context_id: str, live: Live | None, jobs: Sequence[Job]) -> Plan:
         plan = Plan(Draft(context_id, live), secrets.token_hex(8))
@@ -250,7 +244,7 @@ class Contention:
                 if isinstance(error, InvalidState) and len(job.pendings) > 1:
                     waiting.extendleft(reversed(job.split()))  # together they are too large
                     continue
-                result = _contain(error)
+                result = contain(error)
             if op_id is not None and isinstance(result, Answer) and result.changed:
                 done[op_id] = result
             plan.results.append((job, result))
@@ -362,14 +356,6 @@ class Contention:
         }
 
 
-def _contain(error: BaseException) -> BaseException:
-    if not isinstance(error, asyncio.CancelledError):
-        return error
-    contained = RuntimeError("the function was told that something it asked was cancelled")
-    contained.__cause__ = error
-    return contained
-
-
 def _is_confirmed_by_commit(plan: Plan) -> bool:
     """Whether all that a plan from remembered state answers holds if its commit does."""
     return plan.draft.changed and all(
@@ -388,14 +374,6 @@ def _answer(outcome: Unchanged | Gone, draft: Draft) -> Answer:
     return Answer(outcome.position, None, False, updated_at)
 
 
-def _replay(live: Live | None, operation: Operation) -> Answer:
-    position = operation.position
-    delta = None
-    if live is not None and live.position.epoch == position.epoch:
-        delta = live.history.get(position.version)
-    return Answer(position, delta, True, operation.at)
-
-
 def _epoch(position: Position | None) -> str | None:
     return position.epoch if position else None
 
@@ -408,4 +386,4 @@ def _answer_all(jobs: Iterable[Job], error: BaseException) -> None:
     """Raise an error for everybody: to each a copy, as each adds its own traceback."""
     for job in jobs:
         for pending in job.pendings:
-            pending.answer(copy.copy(error) if isinstance(error, ChordError) else error)
+            pending.answer(copy_error(error))

@@ -6,15 +6,15 @@ import asyncio
 import weakref
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import anyio
 
-from chord import archive
 from chord.api import Chord, State
+from chord.archive import fetch, hand_over
 from chord.backends.base import Backend
 from chord.backends.open import open_backend
 from chord.cleanup import MOST, Fate, PeriodicCleaner, check_limit, sweep
@@ -33,6 +33,7 @@ from chord.intake import Intake
 from chord.journal import Journal
 from chord.lifetime import Lifetime, is_being_cancelled
 from chord.live import Live
+from chord.opening import Opening
 from chord.poll import Poller
 from chord.position import Position
 from chord.records import (
@@ -59,46 +60,6 @@ from chord.shelf import Shelf
 from chord.sync import Since, find_reply, read_since
 from chord.telemetry import Span, Unwatched
 from chord.turns import Answer
-
-T = TypeVar("T")
-
-
-class Opening(Generic[T]):
-    """What `open` returns: an async context manager, and nothing else yet."""
-
-    def __init__(self, name: str, opening: AbstractAsyncContextManager[T]) -> None:
-        self._name = name
-        self._opening = opening
-
-    async def __aenter__(self) -> T:
-        return await self._opening.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return await self._opening.__aexit__(kind, error, trace)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{name!r}: {self._advice}", name=name, obj=self)
-
-    def __await__(self) -> NoReturn:
-        raise TypeError(self._advice)
-
-    def __enter__(self) -> NoReturn:
-        raise TypeError(self._advice)
-
-    def __exit__(self, *error: object) -> None:
-        """Never reached: it is here so that `with` gets as far as the advice."""
-
-    @property
-    def _advice(self) -> str:
-        return f"not open yet; it is used as 'async with {self._name}.open(...) as chord:'"
-
-    def __repr__(self) -> str:
-        return f"<{self._name} not open yet>"
 
 
 class Facade(Chord):
@@ -369,12 +330,12 @@ class Facade(Chord):
         with self._span("export", context_id):
             live = await self._fresh(context_id)
             context = self._show(live).context()
-            await archive.hand_over(self._settings, context)
+            await hand_over(self._settings, context)
             return context
 
     async def restore_context(self, context_id: str) -> Commit:
         with self._span("restore", context_id) as span:
-            state = await archive.fetch(self._settings, context_id)
+            state = await fetch(self._settings, context_id)
             self._lifetime.check()  # it may have been closed while the provider was asked
             return await self._write(span, context_id, self._intake.restore(state), None)
 
@@ -404,7 +365,7 @@ class Facade(Chord):
                 live = await self._fresh(summary.context_id)
                 if live.position != summary.position:
                     return "skipped"
-                await archive.hand_over(self._settings, self._show(live).context())
+                await hand_over(self._settings, self._show(live).context())
                 exported = "exported"
             request = Delete(expected=summary.position)
             answer = await self._submit(summary.context_id, request, None)

@@ -11,7 +11,7 @@ from chord.history import History
 from chord.position import Position
 from chord.records import Context, Delta
 from chord.requests import Request, Transform, op_id_of
-from chord.state import StateDict
+from chord.state import EMPTY, StateDict
 from chord.transition import Born, Gone, Head, Outcome, transition
 
 
@@ -71,6 +71,19 @@ class Live:
         assert self.snapshot_version <= self.position.version
         assert self.log_bytes >= 0
         assert self.snapshot_bytes >= 0
+
+
+def make_unreadable(context_id: str, position: Position, updated_at: float = 0.0) -> Live:
+    """A context of which only the position can be read: enough to end its life."""
+    return Live(
+        context_id=context_id,
+        state=EMPTY,
+        position=position,
+        updated_at=updated_at,
+        history=History(position.version),
+        snapshot_version=position.version,
+        snapshot_bytes=0,
+    )
 
 
 class Birth(msgspec.Struct, frozen=True, gc=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -10,8 +11,10 @@ from typing import Final
 import msgspec
 
 from chord.clock import Timer
+from chord.errors import ChordError
+from chord.live import Live
 from chord.position import Position
-from chord.records import Delta
+from chord.records import Delta, Operation
 from chord.requests import Delete, Request, Restore, Update
 from chord.state import Patch, StateDict
 
@@ -61,6 +64,29 @@ def _wrap(error: StopIteration) -> RuntimeError:
     wrapped = RuntimeError("a function raised StopIteration")
     wrapped.__cause__ = error
     return wrapped
+
+
+def copy_error(error: BaseException) -> BaseException:
+    """Another of the same kind: one that is raised in several tasks gathers all their traces."""
+    return copy.copy(error) if isinstance(error, ChordError) else error
+
+
+def contain(error: BaseException) -> BaseException:
+    """What to raise of what a function raised: its own cancellation is not its caller's."""
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    contained = RuntimeError("the function was told that something it asked was cancelled")
+    contained.__cause__ = error
+    return contained
+
+
+def answer_again(live: Live | None, operation: Operation, *, durable: bool = True) -> Answer:
+    """The answer to an operation that was done before; its delta, if that is still at hand."""
+    position = operation.position
+    delta = None
+    if live is not None and live.position.epoch == position.epoch:
+        delta = live.history.get(position.version)
+    return Answer(position, delta, True, operation.at, 0, durable)
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -73,6 +73,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "chord.archive",
     ),
     (  # 4: what the facades share, and the one that goes straight to the store
+        "chord.opening",
         "chord.facade",
         "chord.stateless",
     ),

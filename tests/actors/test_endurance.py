@@ -87,9 +87,14 @@ async def test_a_flush_ends_though_others_go_on_writing(backend: Wayward, durabi
 
         writers = [asyncio.create_task(write()) for _ in range(3)]
         await turn()
+        applied = chord.inspect("a")
         await asyncio.wait_for(chord.flush("a"), 20)
+        flushed = chord.inspect("a")
         stopped = True
         await asyncio.gather(*writers)
+    assert applied is not None
+    assert flushed is not None
+    assert (flushed.stored_version or 0) >= (applied.version or 0) > 1
 
 
 async def test_a_flush_that_was_given_up_is_forgotten(backend: Wayward) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from actors.messages import CONTAINER, LEAF, Again, Ask, Command, Done, copy_error, name_of, weigh
+from actors.messages import CONTAINER, LEAF, Again, Ask, Command, Done, name_of, weigh
 from chord.clock import ManualClock
 from chord.errors import ChordError, ContextNotFound, Overloaded, VersionConflict
 from chord.position import Position
 from chord.requests import Delete, Set
 from chord.state import take_in
 from chord.testing.strategies import State, states
-from chord.turns import Answer
+from chord.turns import Answer, copy_error
 from tests.paper import put
 
 ANSWER = Answer(Position("k", 1), None, True, 1000.0)
