@@ -19,7 +19,7 @@ from tests.runtime.stage import Connect, MakeRuntime, Runtime, Stage
 from tests.servers import namespace as namespace
 from tests.servers import redis_server as redis_server
 from tests.servers import valkey_server as valkey_server
-from tests.waiting import running
+from tests.waiting import PatientClock, running
 
 STORES = [
     "memory",
@@ -41,8 +41,8 @@ def _is_needless(item: pytest.Item) -> bool:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> PatientClock:
+    return PatientClock()
 
 
 @pytest.fixture(params=STORES)
@@ -64,9 +64,9 @@ def connect_memory(clock: ManualClock) -> Connect:
 
 
 @pytest.fixture
-def connect_sqlite(tmp_path: Path, clock: ManualClock) -> Connect:
+def connect_sqlite(tmp_path: Path, clock: PatientClock) -> Connect:
     async def connect() -> Backend:
-        backend = SqliteBackend(tmp_path / "store.db", clock=clock)
+        backend = clock.attend(SqliteBackend(tmp_path / "store.db", clock=clock))
         await backend.open()
         return backend
 
@@ -74,18 +74,18 @@ def connect_sqlite(tmp_path: Path, clock: ManualClock) -> Connect:
 
 
 @pytest.fixture
-def connect_redis(redis_server: Server, namespace: str) -> Connect:
-    return _connect_to(redis_server, namespace)
+def connect_redis(redis_server: Server, namespace: str, clock: PatientClock) -> Connect:
+    return _connect_to(redis_server, namespace, clock)
 
 
 @pytest.fixture
-def connect_valkey(valkey_server: Server, namespace: str) -> Connect:
-    return _connect_to(valkey_server, namespace)
+def connect_valkey(valkey_server: Server, namespace: str, clock: PatientClock) -> Connect:
+    return _connect_to(valkey_server, namespace, clock)
 
 
-def _connect_to(server: Server, namespace: str) -> Connect:
+def _connect_to(server: Server, namespace: str, clock: PatientClock) -> Connect:
     async def connect() -> Backend:
-        backend = RedisBackend(server.url, namespace=namespace)
+        backend = clock.attend(RedisBackend(server.url, namespace=namespace))
         await backend.open()
         return backend
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, Protocol, TypeAlias
@@ -13,7 +14,7 @@ from chord.clock import ManualClock
 from chord.config import Settings
 from chord.errors import OwnedElsewhere
 from tests.by_hand import ByHand
-from tests.waiting import MOST_TURNS, turn
+from tests.waiting import PATIENCE, pass_time, turn
 
 Connect: TypeAlias = Callable[[], Awaitable[Backend]]
 """Opens a store as another process would; one in memory is the same object each time."""
@@ -75,14 +76,13 @@ class Stage:
         Time passes for one that owns any, its `idle_ttl`.
         """
         while chord.statistics().get("live"):
-            self.clock.advance(1.0)
+            pass_time(self.clock, 1.0)
             await turn()
         backend = await self.connect()
-        for _ in range(MOST_TURNS // 100):
-            if await _is_free(backend, context_id):
-                return
+        end = time.monotonic() + PATIENCE
+        while not await _is_free(backend, context_id):
+            assert time.monotonic() < end, f"another owns {context_id!r}"
             await turn(1)
-        raise AssertionError(f"another owns {context_id!r}")
 
     async def connect(self) -> Backend:
         """Open the store once more, without a runtime."""

@@ -181,7 +181,7 @@ async def test_what_four_runtimes_insist_on_is_done_exactly_once(stage: Stage) -
     fields = {"op_ttl": 1e9, "delta_threshold": UNREACHED, **BRIEF}
     chords = [await stage.open(**fields) for _ in range(4)]
     callers = Insistent(chords)
-    async with running(stage.clock):
+    async with running(stage.clock, patiently=False):  # they never leave the store in peace
         await chords[0].set_context(ROOM, BEGUN)
         await callers.run(callers=20, updates=10)
     kept = await read_kept(await stage.connect())
