@@ -149,8 +149,8 @@ class Behavior(Versions):
         if self.alone is not None:
             self._confirm_alone(self.alone, batch)
         elif not self._shows_at_once:
+            self._show(done)
             for step in done:
-                self._show(step)
                 if step.op_id is not None:
                     self._unknown.pop(step.op_id, None)
         if batch.snapshot is not None and self._live is not None:

@@ -119,7 +119,7 @@ class Desk(ABC):
         if self.refused_until > now:
             raise Quarantined(self.context_id, self.refused_until - now)
         if behavior is None or not self._is_free(behavior, now) or self._waits(behavior, order):
-            ask: Ask = Ask(order, asyncio.Future())
+            ask: Ask = Ask(order, asyncio.Future(), counter=self)
             if not self.mailbox.put(ask, now, waits=not self._rejects):
                 raise Overloaded(self.context_id, self._estimate_retry(now))
             self._look_after(order, now)
@@ -129,7 +129,7 @@ class Desk(ABC):
             if isinstance(outcome, BaseException):
                 raise outcome
             return outcome  # type: ignore[return-value]  # only what rests on a step is `Again`
-        ask = Ask(order, asyncio.Future())
+        ask = Ask(order, asyncio.Future(), counter=self)
         ask.begun = True
         step.wait(ask, outcome)
         return ask
@@ -162,7 +162,6 @@ class Desk(ABC):
             ask.answer(DeadlineExceeded(self.context_id))
 
     def withdraw(self, ask: Ask) -> None:
-        """A caller waits no longer: what has not begun is not done; what has begun completes."""
         if ask.timer is not None:
             ask.timer.cancel()
         if not ask.begun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol, TypeAlias
@@ -18,6 +17,13 @@ from chord.turns import Answer, Pending
 CONTAINER: Final = 64
 LEAF: Final = 16
 """What a container or a leaf is taken to weigh, in bytes, beside its text."""
+
+
+class Counter(Protocol):
+    """Where what is asked waits."""
+
+    def withdraw(self, ask: Ask) -> None:
+        """A caller waits no longer: what has not begun is not done; what has begun completes."""
 
 
 class Part(Protocol):
@@ -102,25 +108,20 @@ class Again(msgspec.Struct, frozen=True):
     answer: Answer
 
 
-class Ask(Pending):
+class Ask(Pending, kw_only=True):
     """A request that waits, or whose answer does.
 
     `deadline` is a monotonic time. `crashes` counts how often the actor crashed with it in work.
     """
 
-    __slots__ = ("__weakref__", "crashes", "deadline", "since", "size")
+    counter: Counter
+    deadline: float | None = None
+    crashes: int = 0
+    size: int = 0
+    since: float = 0.0
 
-    request: Any
-
-    def __init__(self, request: Order, future: asyncio.Future[Any]) -> None:
-        self.request = request
-        self.future = future
-        self.begun = False
-        self.timer = None
-        self.deadline: float | None = None
-        self.crashes = 0
-        self.size = 0
-        self.since = 0.0
+    def take_back(self) -> None:
+        self.counter.withdraw(self)
 
     def tell(self, outcome: Outcome) -> None:
         """Answer with what it came to."""
@@ -136,33 +137,27 @@ class Ask(Pending):
         return f"<Ask {type(self.request).__name__} {state}>"
 
 
-class Cue(Ask):
+class Cue(Ask, kw_only=True):
     """A command that an actor runs by itself, for the part that plays in it. Nobody waits for it.
 
     `told` is called with what it came to, at once. One whose part has ended is dropped instead.
     """
 
-    __slots__ = ("_span", "_told", "part")
-
-    def __init__(
-        self, command: Command, part: Part, span: Span, told: Callable[[Cue, Any], None]
-    ) -> None:
-        super().__init__(command, asyncio.get_running_loop().create_future())
-        self.part = part
-        self._span = span.__enter__()
-        self._told = told
+    part: Part
+    span: Span
+    told: Callable[[Cue, Any], None]
 
     def answer(self, result: Any) -> None:
         if self.future.done():
             return
         self.drop()
         if isinstance(result, BaseException):
-            self._span.__exit__(type(result), result, None)
+            self.span.__exit__(type(result), result, None)
         else:
-            self._span.outcome = "ok" if result.changed else "unchanged"
-            self._span.size = result.size
-            self._span.__exit__(None, None, None)
-        self._told(self, result)
+            self.span.outcome = "ok" if result.changed else "unchanged"
+            self.span.size = result.size
+            self.span.__exit__(None, None, None)
+        self.told(self, result)
 
     def drop(self) -> None:
         self.future.cancel()

@@ -238,9 +238,9 @@ class Player(Desk):
     def _cue(self, part: Part, command: Command, told: Callable[[Cue, Any], None]) -> Cue:
         settings = self._all.settings
         operation = name_operation(command)
-        return Cue(
-            command, part, Span(settings.telemetry, self._clock, operation, self.context_id), told
-        )
+        span = Span(settings.telemetry, self._clock, operation, self.context_id)
+        span.__enter__()
+        return Cue(command, asyncio.Future(), counter=self, part=part, span=span, told=told)
 
 
 def name_operation(command: Command) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.application import A, Casting
 from actors.inspection import DeadLetter, Inspection
-from actors.messages import Command
+from actors.messages import Command, Done
 from actors.player import name_operation
 from actors.supervisor import Supervisor
 from chord.errors import NotStored
@@ -44,8 +44,8 @@ class StatefulChord(Facade):
 
     def _submit(
         self, context_id: str, request: Request, timeout: float | None
-    ) -> Awaitable[Answer]:
-        return self._supervisor.submit(context_id, request, timeout)
+    ) -> Answer | Awaitable[Answer]:
+        return self._supervisor.submit(context_id, request, timeout)  # type: ignore[return-value]
 
     # -- the application's own actors ------------------------------------------------------------
 
@@ -60,7 +60,9 @@ class StatefulChord(Facade):
 
     async def _ask(self, context_id: str, command: Command, timeout: float | None) -> Any:
         with self._span(name_operation(command), context_id) as span:
-            done = await self._supervisor.submit(context_id, command, timeout)
+            done: Any = self._supervisor.submit(context_id, command, timeout)
+            if not isinstance(done, Done):
+                done = await done
             span.outcome = "ok" if done.changed else "unchanged"
             span.size = done.size
             return done.value

@@ -17,7 +17,7 @@ from chord.delta.writing import update
 from chord.position import Position
 from chord.records import Delta
 from chord.state import StateDict
-from chord.turns import copy_error
+from chord.turns import Answer, copy_error
 
 
 class Step(msgspec.Struct, eq=False, gc=False):
@@ -45,10 +45,13 @@ class Step(msgspec.Struct, eq=False, gc=False):
 
     def acknowledge(self) -> None:
         """Tell who waits what it came to."""
-        for ask, outcome in self.waiters if self.others else ((self.first, self.outcome),):
-            if ask is not None and outcome is not None:
-                error = isinstance(outcome, BaseException)
-                ask.tell(copy_error(outcome) if error else outcome)  # type: ignore[arg-type]
+        first, outcome = self.first, self.outcome
+        if first is not None and self.others is None and type(outcome) is Answer:
+            first.answer(outcome)  # by far the most
+            return
+        for ask, outcome in self.waiters:
+            error = isinstance(outcome, BaseException)
+            ask.tell(copy_error(outcome) if error else outcome)  # type: ignore[arg-type]
 
     @property
     def waiters(self) -> list[tuple[Ask, Outcome]]:

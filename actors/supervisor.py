@@ -8,7 +8,8 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -21,7 +22,7 @@ from actors.inspection import DeadLetter, Inspection, inspect, inspect_dormant
 from actors.keeper import Resources
 from actors.known import Known
 from actors.lease import Lease, Leases
-from actors.messages import Ask, Order, name_of
+from actors.messages import Ask, Done, Order, name_of
 from actors.passivation import Dormant, hibernate, rouse
 from actors.registry import Registry
 from chord.backends.base import Backend
@@ -31,6 +32,7 @@ from chord.errors import BackendUnavailable, ChordError
 from chord.journal import Journal
 from chord.live import Live
 from chord.position import Position
+from chord.turns import Answer
 
 _log = logging.getLogger("chord")
 
@@ -117,10 +119,11 @@ class Supervisor:
 
     def submit(
         self, context_id: str, order: Order, timeout: float | None
-    ) -> Coroutine[Any, Any, Any]:
+    ) -> Answer | Done | Awaitable[Any]:
         """Run a request in its turn. A caller that is cancelled before then takes it back.
 
-        Returns an `Answer`, or of a command, what is `Done`. Raises `AskCycle`.
+        Returns an `Answer`, or of a command, what is `Done`; awaitable, if it takes time. Raises
+        `AskCycle`, and what comes of the request.
         """
         if has_asker():
             return self._submit_for_asker(context_id, order, timeout)
@@ -129,30 +132,25 @@ class Supervisor:
     async def _submit_for_asker(self, context_id: str, order: Order, timeout: float | None) -> Any:
         asked = (context_id, name_of(order))
         asker = find_asker(self._circumstances, asked, self._find_holder)
-        if asker is None:
-            return await self._submit(context_id, order, timeout)
-        with asker.waiting_for(asked):
-            return await self._submit(context_id, order, timeout)
+        with nullcontext() if asker is None else asker.waiting_for(asked):
+            answer = self._submit(context_id, order, timeout)
+            return await answer if isinstance(answer, Ask) else answer
 
     def _find_holder(self, context_id: str) -> Frame | None:
         actor = self._registry.find(context_id)
         return actor.frame if actor else None
 
-    async def _submit(self, context_id: str, order: Order, timeout: float | None) -> Any:
+    def _submit(
+        self, context_id: str, order: Order, timeout: float | None
+    ) -> Answer | Done | Ask:
         now = self._clock.monotonic()
         actor = self._registry.use(context_id, now) or self._make(context_id, now)
         actor.is_leaving = self._closing
         answer = actor.begin(order, now)
-        if type(answer) is not Ask:
-            return answer
-        if timeout is not None:
+        if timeout is not None and isinstance(answer, Ask):
             answer.deadline = now + timeout
             answer.timer = self._agenda.call_at(answer.deadline, partial(actor.expire, answer))
-        try:
-            return await answer.future
-        finally:
-            if answer.future.cancelled():
-                actor.withdraw(answer)
+        return answer
 
     def look(self, context_id: str) -> Live | None:
         """A live context as it is shown, if its lease is sure; None if the store must be asked."""

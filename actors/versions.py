@@ -13,7 +13,7 @@ before it stored, and nothing behind it until it is stored itself.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from actors.messages import Ask, Order
@@ -281,32 +281,27 @@ class Versions:
             step = Step(delta, position, b"", op_id)
             return self._go_alone(step, (before, last), snapshot)
         try:
-            changes = self._encode(delta, state)
+            changes = self._journal.encode(delta, state)
+            bound = self._bound + len(changes)
+            if bound > self._settings.max_state_bytes:  # it may be: see whether it is
+                bound = len(self._journal.take_snapshot(state, delta.version).state)
         except BaseException:
             if before is state:  # it was written in place
                 self._state = apply(state, invert(delta.changes))
                 self._owner = object()
             raise
-        self._state, self._position = state, position
+        self._state, self._position, self._bound = state, position, bound
         step = Step(delta, position, changes, op_id)
         self.steps.append(step)
         self.unstored_bytes += len(changes)
         if self._shared and before is state:
             self._shared = False
         if self._shows_at_once:
-            self._show(step)
+            self._show((step,))
         elif op_id is not None:
             self._unknown[op_id] = step
         return step
 
-    def _encode(self, delta: Delta, state: StateDict) -> bytes:
-        """Encode a delta; where the state may have become too large, see whether it has."""
-        changes = self._journal.encode(delta, state)
-        bound = self._bound + len(changes)
-        if bound > self._settings.max_state_bytes:
-            bound = len(self._journal.take_snapshot(state, delta.version).state)
-        self._bound = bound
-        return changes
 
     def _go_alone(
         self,
@@ -325,22 +320,25 @@ class Versions:
             self._state = self._position = None
         return step
 
-    def _show(self, step: Step) -> None:
-        """Make a step what readers see."""
-        live, delta, position, size = self._live, step.delta, step.position, len(step.changes)
+    def _show(self, steps: Sequence[Step]) -> None:
+        """Make the last of these steps what readers see."""
+        live, last = self._live, steps[-1]
         assert live is not None
-        assert delta is not None
-        assert position is not None
+        assert last.delta is not None
+        assert last.position is not None
         history = live.history
-        history.append(delta, size)
+        for step in steps:
+            delta, size = step.delta, len(step.changes)
+            assert delta is not None
+            history.append(delta, size)
+            live.log_bytes += size
+            if step.op_id is not None:
+                self._remember(step.op_id, delta.position, delta.updated_at)
+        live.position = last.position
+        live.updated_at = last.delta.updated_at
         if len(history) > self._settings.delta_threshold:
             history.trim(count=self._settings.delta_threshold)
-        live.position = position
-        live.updated_at = delta.updated_at
-        live.log_bytes += size
         self._shared = False
-        if step.op_id is not None:
-            self._remember(step.op_id, position, delta.updated_at)
 
     def _remember(self, op_id: str, position: Position, at: float) -> None:
         known = self._operations

@@ -11,7 +11,7 @@ import asyncio
 import random
 import secrets
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -79,6 +79,16 @@ class Plan:
             job.answer(result)
 
 
+class _Queued(Pending, kw_only=True):
+    """A request in the queue of its context."""
+
+    contention: Contention
+    context_id: str
+
+    def take_back(self) -> None:
+        self.contention.withdraw(self.context_id, self)
+
+
 class Contention:
     """Runs the turns. `spawn` starts a task for a context whose requests wait."""
 
@@ -104,18 +114,16 @@ class Contention:
         self.commits = 0
         self.conflicts = 0
 
-    async def submit(self, context_id: str, request: Request, timeout: float | None) -> Answer:
+    def submit(
+        self, context_id: str, request: Request, timeout: float | None
+    ) -> Awaitable[Answer]:
         """Run a request in its turn. A caller that is cancelled before then takes it back."""
-        pending = Pending(request, asyncio.get_running_loop().create_future())
+        pending = _Queued(request, asyncio.Future(), contention=self, context_id=context_id)
         if timeout is not None:
             due = self._clock.monotonic() + timeout
             pending.timer = self._clock.call_at(due, lambda: self._expire(context_id, pending))
         self._enqueue(context_id, pending)
-        try:
-            return await pending.future
-        finally:
-            if pending.future.cancelled():
-                self._withdraw(context_id, pending)
+        return pending
 
     async def drain(self) -> None:
         """Return when nothing waits or is under way."""
@@ -134,10 +142,11 @@ class Contention:
         if pending.begun:
             pending.answer(OutcomeTimeout(context_id))
         else:
-            self._withdraw(context_id, pending)
+            self.withdraw(context_id, pending)
             pending.answer(DeadlineExceeded(context_id))
 
-    def _withdraw(self, context_id: str, pending: Pending) -> None:
+    def withdraw(self, context_id: str, pending: Pending) -> None:
+        """Take a request out that has not begun. O(n)."""
         if pending.timer is not None:
             pending.timer.cancel()
         queue = self._queues.get(context_id, ())

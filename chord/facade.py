@@ -138,8 +138,11 @@ class Facade(Chord):
     @abstractmethod
     def _submit(
         self, context_id: str, request: Request, timeout: float | None
-    ) -> Awaitable[Answer]:
-        """Run one request in its turn. It comes from the sweep while closing, too."""
+    ) -> Answer | Awaitable[Answer]:
+        """Run one request in its turn, at once if that is now.
+
+        It comes from the sweep while closing, too.
+        """
 
     @abstractmethod
     def _count(self) -> Mapping[str, Any]:
@@ -197,7 +200,11 @@ class Facade(Chord):
     ) -> Commit:
         with self._span("update", context_id) as span:
             request = self._intake.update(changes, expected, op_id, create, ephemeral)
-            return await self._write(span, context_id, request, timeout)
+            check_timeout(timeout)
+            answer = self._submit(context_id, request, timeout)
+            if not isinstance(answer, Answer):
+                answer = await answer
+            return self._tell(span, context_id, answer)
 
     async def transform_context(
         self,
@@ -213,7 +220,7 @@ class Facade(Chord):
 
     async def delete_context(self, context_id: str, *, expected: ExpectedAt = None) -> bool:
         with self._span("delete", context_id) as span:
-            answer = await self._submit(context_id, self._intake.delete(expected), None)
+            answer = await self._perform(context_id, self._intake.delete(expected), None)
             span.outcome = "ok" if answer.changed else "missing"
             return answer.changed
 
@@ -221,7 +228,14 @@ class Facade(Chord):
         self, span: Span, context_id: str, request: Request, timeout: float | None
     ) -> Commit:
         check_timeout(timeout)
-        answer = await self._submit(context_id, request, timeout)
+        return self._tell(span, context_id, await self._perform(context_id, request, timeout))
+
+    async def _perform(self, context_id: str, request: Request, timeout: float | None) -> Answer:
+        answer = self._submit(context_id, request, timeout)
+        return answer if isinstance(answer, Answer) else await answer
+
+    def _tell(self, span: Span, context_id: str, answer: Answer) -> Commit:
+        """What is told of a write."""
         assert answer.position is not None
         span.outcome = "ok" if answer.changed else "unchanged"
         span.size = answer.size
@@ -368,7 +382,7 @@ class Facade(Chord):
                 await hand_over(self._settings, self._show(live).context())
                 exported = "exported"
             request = Delete(expected=summary.position)
-            answer = await self._submit(summary.context_id, request, None)
+            answer = await self._perform(summary.context_id, request, None)
             return exported if answer.changed else "skipped"
         except (VersionConflict, OwnedElsewhere, ContextNotFound):
             return "skipped"

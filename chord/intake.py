@@ -19,15 +19,16 @@ from chord.requests import (
     check_op_id,
     read_expected,
 )
-from chord.state import StateDict, take_in, take_in_changes
+from chord.state import Inlet
 
 
 class Intake:
     """Makes requests, or raises `InvalidArgument` or `InvalidState` before anything has begun."""
 
     def __init__(self, settings: Settings) -> None:
-        self._max_depth = settings.max_depth
-        self._accepts = settings.codec.accepts
+        depth, accepts = settings.max_depth, settings.codec.accepts
+        self._take_in = Inlet(depth, accepts, operators=False).take_root
+        self._take_in_changes = Inlet(depth, accepts, operators=True).take_root
 
     def set(self, state: Mapping[str, Any], expected: ExpectedAt, op_id: str | None) -> Set:
         check_op_id(op_id)
@@ -64,12 +65,6 @@ class Intake:
 
     def restore(self, state: Mapping[str, Any]) -> Restore:
         return Restore(state=self._take_in(state))
-
-    def _take_in(self, state: Mapping[str, Any]) -> StateDict:
-        return take_in(state, max_depth=self._max_depth, accepts=self._accepts)
-
-    def _take_in_changes(self, changes: Mapping[str, Any]) -> StateDict:
-        return take_in_changes(changes, max_depth=self._max_depth, accepts=self._accepts)
 
 
 def _in_context(

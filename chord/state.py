@@ -182,18 +182,21 @@ def take_in(
     Traceback (most recent call last):
     chord.errors.InvalidState: at ['tags']: a set cannot be part of a state
     """
-    return _Intake(max_depth, accepts, operators=False).take_root(state)
+    return Inlet(max_depth, accepts, operators=False).take_root(state)
 
 
 def take_in_changes(
     changes: Any, *, max_depth: int = MAX_DEPTH, accepts: Accepts = _accept_nothing
 ) -> StateDict:
     """Validate a partial state that may hold write operators, as `take_in` does a whole one."""
-    return _Intake(max_depth, accepts, operators=True).take_root(changes)
+    return Inlet(max_depth, accepts, operators=True).take_root(changes)
 
 
-class _Intake:
-    """One way in: what is allowed, and the walk. Paths are made only when something is refused."""
+class Inlet:
+    """One way in, to be used again: what is allowed, and the walk.
+
+    Paths are made only when something is refused.
+    """
 
     __slots__ = ("_accepts", "_max_depth", "_operators")
 
@@ -203,12 +206,14 @@ class _Intake:
         self._operators = operators
 
     def take_root(self, value: Any) -> StateDict:
+        """Validate a state, or changes of one, as `take_in` does."""
         if not isinstance(value, dict):
             raise InvalidState((), f"a state is a dict, not a {type(value).__name__}")
         return self._take_dict(value, 1)
 
     def _take_dict(self, source: dict[Any, Any], depth: int) -> StateDict:
-        self._check_depth(depth)
+        if depth > self._max_depth:
+            self._refuse_depth()
         items: dict[str, Any] = {}
         rich = patch = False
         key: Any = None
@@ -240,7 +245,8 @@ class _Intake:
         return made
 
     def _take_list(self, source: list[Any] | tuple[Any, ...], depth: int) -> StateList:
-        self._check_depth(depth)
+        if depth > self._max_depth:
+            self._refuse_depth()
         items: list[Any] = []
         rich = False
         try:
@@ -298,7 +304,7 @@ class _Intake:
 
     def _take_replacement(self, value: Any, depth: int) -> tuple[Any, bool]:
         # what is inside replaces as a whole, so an operator has nothing there to work on
-        whole = _Intake(self._max_depth, self._accepts, operators=False)
+        whole = Inlet(self._max_depth, self._accepts, operators=False)
         taken, rich = whole._take_value(value, depth)
         return Replace(taken), rich
 
@@ -310,9 +316,8 @@ class _Intake:
             return self._take_other(value, kind, depth)
         return value, False
 
-    def _check_depth(self, depth: int) -> None:
-        if depth > self._max_depth:
-            raise InvalidState((), f"nested deeper than {self._max_depth} levels, or in a cycle")
+    def _refuse_depth(self) -> NoReturn:
+        raise InvalidState((), f"nested deeper than {self._max_depth} levels, or in a cycle")
 
 
 def _name(operator: type) -> str:

@@ -35,7 +35,7 @@ class StatelessChord(Facade):
 
     def _submit(
         self, context_id: str, request: Request, timeout: float | None
-    ) -> Awaitable[Answer]:
+    ) -> Answer | Awaitable[Answer]:
         return self._contention.submit(context_id, request, timeout)
 
     def _count(self) -> Mapping[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Generator, Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -36,28 +36,40 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     durable: bool = True
 
 
-class Pending:
-    """A request that somebody waits for."""
+class Pending(msgspec.Struct, eq=False):
+    """A request that somebody waits for, by awaiting it: that returns or raises what it came to.
 
-    __slots__ = ("begun", "future", "request", "timer")
+    A caller that is cancelled meanwhile takes it back, as far as it has not begun.
+    """
 
-    def __init__(self, request: Request, future: asyncio.Future[Answer]) -> None:
-        self.request = request
-        self.future = future
-        self.begun = False
-        self.timer: Timer | None = None
+    request: Any
+    future: asyncio.Future[Any]
+    begun: bool = False
+    timer: Timer | None = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from self.future.__await__())
+        except asyncio.CancelledError:
+            if self.future.cancelled():
+                self.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """Nobody waits any more: what has not begun is not to be done; what has begun completes."""
 
     def answer(self, result: Answer | BaseException) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        if self.future.done():
+        future = self.future
+        if future.done():
             return
-        if isinstance(result, StopIteration):  # a future takes none, nor does a coroutine raise it
-            self.future.set_exception(_wrap(result))
-        elif isinstance(result, BaseException):
-            self.future.set_exception(result)
+        if not isinstance(result, BaseException):
+            future.set_result(result)
+        elif isinstance(result, StopIteration):  # a future takes none, nor can a coroutine raise it
+            future.set_exception(_wrap(result))
         else:
-            self.future.set_result(result)
+            future.set_exception(result)
 
 
 def _wrap(error: StopIteration) -> RuntimeError:

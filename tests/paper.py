@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from actors.messages import Ask
 from chord.changes import Modified
 from chord.config import Settings
 from chord.journal import Journal, Written
@@ -101,3 +102,10 @@ def count_to(number: int, **fields: Any) -> Paper:
     for n in range(2, number + 1):
         paper.run(put({"n": n}))
     return paper
+
+
+class NoCounter:
+    """Where nobody takes back what was asked."""
+
+    def withdraw(self, ask: Ask) -> None:
+        raise AssertionError(f"{ask!r} was taken back")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from actors.mailbox import Mailbox
 from actors.messages import Ask, weigh
-from tests.paper import put
+from tests.paper import NoCounter, put
 
 ROOMY = 1 << 20
 SIZE = weigh(put({"n": 1}))
@@ -24,7 +24,7 @@ class Caller:
         self._loop = loop
 
     def ask(self) -> Ask:
-        return Ask(put({"n": 1}), self._loop.create_future())
+        return Ask(put({"n": 1}), self._loop.create_future(), counter=NoCounter())
 
     def asks(self, number: int) -> list[Ask]:
         return [self.ask() for _ in range(number)]

@@ -17,7 +17,7 @@ from chord.requests import Delete, Set
 from chord.state import take_in
 from chord.testing.strategies import State, states
 from chord.turns import Answer, copy_error
-from tests.paper import put
+from tests.paper import NoCounter, put
 
 ANSWER = Answer(Position("k", 1), None, True, 1000.0)
 
@@ -25,7 +25,7 @@ ANSWER = Answer(Position("k", 1), None, True, 1000.0)
 @pytest.fixture
 def ask() -> Iterator[Ask]:
     loop = asyncio.new_event_loop()
-    yield Ask(Delete(), loop.create_future())
+    yield Ask(Delete(), loop.create_future(), counter=NoCounter())
     loop.close()
 
 
