@@ -61,9 +61,26 @@ def place(version: Version) -> Position | None:
 class Life(RuleBasedStateMachine):
     """Whatever may be done with a context, in any order in which an actor may do it."""
 
-    @initialize(state=st.none() | states(2), ended=st.booleans(), at_once=st.booleans())
-    def begin(self, state: dict[str, Any] | None, ended: bool, at_once: bool) -> None:
-        self.behavior = load(state, at_once=at_once, ended=ended, **FEW)
+    @initialize(
+        state=st.none() | states(2),
+        ended=st.booleans(),
+        at_once=st.booleans(),
+        threshold=st.sampled_from([1, 3]),
+        op_ttl=st.sampled_from([2.0, 5.0]),
+        patience=st.sampled_from([1, 1, 4]),
+    )
+    def begin(
+        self,
+        state: dict[str, Any] | None,
+        ended: bool,
+        at_once: bool,
+        threshold: int,
+        op_ttl: float,
+        patience: int,
+    ) -> None:
+        few = {**FEW, "delta_threshold": threshold, "op_ttl": op_ttl}
+        self.behavior = load(state, at_once=at_once, ended=ended, **few)
+        self.op_ttl, self.patience = op_ttl, patience  # a commit is late: what can be shed is
         self.at_once, self.now, self.epochs = at_once, 1000.0, count()
         self.ended = ended and state is not None
         first = None if state is None else (Position("k", 1), fresh(take_in(state)))
@@ -86,7 +103,7 @@ class Life(RuleBasedStateMachine):
         request, foresee = self.draw(data, kind, op_id)
         alone = self.applied is None or self.ended or kind in (Delete, Restore)
         assert self.behavior.stands_alone(request) is alone
-        known = self.behavior.recall_operation(op_id or "", self.now - FEW["op_ttl"])
+        known = self.behavior.recall_operation(op_id or "", self.now - self.op_ttl)
         if known or (alone and self.behind):
             return  # it would be answered from memory, or have to wait
         epoch = f"e{next(self.epochs)}"
@@ -133,7 +150,7 @@ class Life(RuleBasedStateMachine):
         if version is not None:
             self.states[version[0]] = version[1]
 
-    @precondition(lambda self: self.behind and self.batch is None)
+    @precondition(lambda self: self.behind and self.batch is None and self.is_time())
     @rule(most=st.integers(1, 5), size=st.sampled_from([1, 40, 10**6]))
     def compose(self, most: int, size: int) -> None:
         batch = self.batch = self.behavior.compose(
@@ -142,7 +159,7 @@ class Life(RuleBasedStateMachine):
         steps = self.behind[: self.behavior.in_flight]
         check_batch(batch)  # without a hole, or with all that it takes to skip
         assert batch.expect == place(self.stored)
-        assert 1 <= len(steps) <= most
+        assert 1 <= len(steps) <= most or len(steps) == len(self.behind)  # it skips: it takes all
         head = steps[-1][1]
         assert batch.position == place(head)
         known = {op_id for op_id, at in self.kept.items() if at >= batch.forget_before}
@@ -157,6 +174,9 @@ class Life(RuleBasedStateMachine):
             assert equal(reduce(apply, changes, self.stored[1]), head[1])
         else:
             assert batch.snapshot is not None
+
+    def is_time(self) -> bool:
+        return len(self.behind) >= self.patience or self.behavior.alone is not None
 
     @precondition(lambda self: self.batch is not None)
     @rule(confirmed=st.booleans())
