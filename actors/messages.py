@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
+from msgspec.structs import astuple
 
 from chord.clock import Timer
 from chord.requests import Request
@@ -168,21 +169,21 @@ Outcome: TypeAlias = Answer | Done | Again | BaseException
 
 def weigh(value: Any) -> int:
     """Estimate how many bytes of memory a request, or a value in it, holds. O(size)."""
+    if isinstance(value, (str, bytes)):
+        return LEAF + len(value)
+    if isinstance(value, dict):
+        return CONTAINER + sum(map(weigh, value)) + sum(map(weigh, value.values()))
+    if isinstance(value, (list, tuple)):
+        return CONTAINER + sum(map(weigh, value))
     if isinstance(value, Command):
         return CONTAINER + sum(map(_weigh_argument, value.arguments))
-    if isinstance(value, Mapping):
-        return CONTAINER + sum(weigh(key) + weigh(inner) for key, inner in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return CONTAINER + sum(map(weigh, value))
     if isinstance(value, msgspec.Struct):
-        return CONTAINER + sum(weigh(getattr(value, name)) for name in value.__struct_fields__)
-    return _weigh_leaf(value)
-
-
-def _weigh_leaf(value: Any) -> int:
-    return LEAF + len(value) if isinstance(value, (str, bytes)) else LEAF
+        return CONTAINER + sum(map(weigh, astuple(value)))
+    return LEAF
 
 
 def _weigh_argument(value: Any) -> int:
     """Whatever an application hands over: it may be of any type, and it may contain itself."""
-    return LEAF * (1 + len(value)) if isinstance(value, (dict, list, tuple)) else _weigh_leaf(value)
+    if isinstance(value, (str, bytes)):
+        return LEAF + len(value)
+    return LEAF * (1 + len(value)) if isinstance(value, (dict, list, tuple)) else LEAF
