@@ -214,21 +214,24 @@ class Keeper(Player):
             self._window = None
 
     def _take_note(self, behavior: Behavior, batch: Batch) -> None:
-        """A batch is stored: show it, and answer those who waited for it."""
+        """A batch is stored: answer those who waited for it, then wake who watches.
+
+        Who wrote is not to wait until a thousand watchers have run.
+        """
         self._doubt = None
         self._attempts = 0
         self._resources.counts["commits"] += 1
         shown = behavior.shown
         steps = behavior.confirm(batch)
+        if batch.expect is not None and _ends_life(batch) and not self.close_part():
+            self.end_part()
+        for step in steps:
+            step.acknowledge()
         if batch.position is None:
             assert shown is not None
             self._resources.deleted(self.context_id, shown)
         elif behavior.shown != shown:
             self._all.published(self.context_id)
-        if batch.expect is not None and _ends_life(batch) and not self.close_part():
-            self.end_part()
-        for step in steps:
-            step.acknowledge()
         if self._wants_flush:
             self._tell_flushed(behavior)
 

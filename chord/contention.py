@@ -202,13 +202,15 @@ class Contention:
         if live is not None:
             plan = self._draft(context_id, live, jobs)
             if _is_confirmed_by_commit(plan) and await self._commit(plan):
-                return plan.answer()
+                return
         for attempt in range(self._settings.commit_attempts):
             await self._pause(attempt)
             live, jobs = await self._load(context_id, jobs)
             plan = self._draft(context_id, live, jobs)
-            if not plan.draft.changed or await self._commit(plan):
+            if not plan.draft.changed:
                 return plan.answer()
+            if await self._commit(plan):
+                return
         raise VersionConflict(context_id, None, live.position if live else None)
 
     async def _load(self, context_id: str, jobs: list[Job]) -> tuple[Live | None, list[Job]]:
@@ -274,7 +276,7 @@ class Contention:
         return Answer(draft.position, delta, True, delta.updated_at, len(written.entry.changes))
 
     async def _commit(self, plan: Plan) -> bool:
-        """Commit a plan; False where the store is not where the plan begins."""
+        """Commit a plan and answer; False where the store is not where the plan begins."""
         batch = self._journal.compose(plan.draft, plan.written, self._clock.time())
         try:
             await self._backend.commit(batch)
@@ -288,14 +290,17 @@ class Contention:
         return True
 
     def _adopt(self, plan: Plan, batch: Batch) -> None:
+        """Answer first: who wrote is not to wait until a thousand watchers have run."""
         self.commits += 1
         if plan.draft.gone:
             self._shelf.drop(batch.context_id)
+            plan.answer()
             assert batch.expect is not None
             self._observer.deleted(batch.context_id, batch.expect)
             return
         live = self._journal.advance(plan.draft, batch, plan.written)
         self._shelf.put(live)
+        plan.answer()
         self._observer.committed(live)
 
     # -- when nobody knows -----------------------------------------------------------------------

@@ -53,6 +53,21 @@ async def test_first_comes_what_sync_would_say(chord: Runtime) -> None:
             assert await anext(replies) == await chord.sync_context("a", since)
 
 
+async def test_who_wrote_is_answered_before_the_watchers_run(chord: Runtime) -> None:
+    order: list[str] = []
+    await chord.set_context("a", {"n": 1})
+    async with chord.watch_context("a") as replies:
+        await anext(replies)
+        watching = ask(replies)
+        watching.add_done_callback(lambda _: order.append("watched"))
+        await turn()
+        await chord.update_context("a", {"n": 2})
+        order.append("wrote")
+        await watching
+        await until(lambda: len(order) == 2)
+    assert order == ["wrote", "watched"]
+
+
 async def test_entering_where_there_is_none_is_not_found(chord: Runtime) -> None:
     with pytest.raises(ContextNotFound):
         async with chord.watch_context("a"):
