@@ -23,8 +23,8 @@ lint: $(VENV)/.locked-dev
 types: $(VENV)/.locked-dev
 	$(BIN)/python -m mypy $(SOURCES)
 
-bench: $(VENV)/.locked-dev redis-server
-	$(BIN)/python -m benchmarks $(or $(ARGS),micro)
+bench: $(VENV)/.locked-peers redis-server
+	$(BIN)/python -m benchmarks $(or $(ARGS),all --quick)
 
 demo: $(VENV)/.locked-demo
 	$(BIN)/python -m examples.demo $(ARGS)
@@ -39,6 +39,7 @@ COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3
 
 lock: $(VENV)/.locked-lock
 	$(COMPILE) pyproject.toml --group dev -o $(LOCKED)/dev.txt
+	$(COMPILE) pyproject.toml --group peers -c $(LOCKED)/dev.txt -o $(LOCKED)/peers.txt
 	$(COMPILE) pyproject.toml --group demo -c $(LOCKED)/dev.txt -o $(LOCKED)/demo.txt
 	$(COMPILE) --group build -c $(LOCKED)/dev.txt -o $(LOCKED)/build.txt
 	$(COMPILE) --group lock -o $(LOCKED)/lock.txt
@@ -49,7 +50,7 @@ clean:
 
 # -- set-up: one stamp for each set of packages ---------------------------------------------------
 
-$(VENV)/.locked-dev $(VENV)/.locked-demo: $(VENV)/.locked-%: $(LOCKED)/%.txt $(VENV)/.locked-build pyproject.toml
+$(VENV)/.locked-dev $(VENV)/.locked-demo $(VENV)/.locked-peers: $(VENV)/.locked-%: $(LOCKED)/%.txt $(VENV)/.locked-build pyproject.toml
 	$(PIP_INSTALL) --require-hashes -r $<
 	$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@

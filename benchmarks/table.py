@@ -1,43 +1,203 @@
-"""Show results as a table. No judgement of its own."""
+"""Show results as tables. No judgement of its own."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import attrs
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.comparison import Measured
-from benchmarks.figure import Taken
-from benchmarks.results import Results
+from benchmarks.crash import Crash
+from benchmarks.curve import Curve
+from benchmarks.figure import Taken, Unit
+from benchmarks.play import Play
+from benchmarks.results import Outcome, Results
 from benchmarks.timing import Samples
+from examples.scenarios import Audit
+
+LEFT = ("what", "against", "met", "replicas")
+"""The headings of columns of words; what is in the others are numbers."""
 
 
 def show(results: Results, console: Console | None = None) -> None:
-    """Print a table of all that was measured, and the names of what was skipped."""
-    console = console or Console(width=160 if not sys.stdout.isatty() else None)
+    """Print tables of all that was measured, and the names of what was skipped, or failed."""
+    console = console or make_console()
     machine = results.machine
     console.print(f"{machine.python}, {machine.cores} cores, {machine.processor}")
-    console.print(_lay_out(results))
+    for table in _lay_out(results):
+        console.print(table)
     for skipped in results.skipped:
-        console.print(f"skipped {skipped.theme}: {skipped.reason}")
+        console.print(escape(f"skipped {_name(skipped.theme, skipped.name)}: {skipped.reason}"))
+    for failed in results.failed:
+        console.print(escape(f"FAILED {_name(failed.theme, failed.name)}: {failed.error}"))
+    for broken in results.broken:
+        console.print(escape(f"LOST {_name(broken.theme, broken.name)}: the audit does not hold"))
+    if results.interrupted:
+        console.print("interrupted: what is here was measured until then")
 
 
-def _lay_out(results: Results) -> Table:
-    caption = "median (least) of one operation; ratios pair by pair"
-    table = Table(title=results.benchmark, caption=caption)
-    for heading in ("what", "ours", "against", "theirs", "ratio", "aim", "met"):
-        right = heading in ("ours", "theirs", "ratio", "aim")
-        table.add_column(heading, justify="right" if right else "left")
+def make_console() -> Console:
+    """One that is wide enough where it is no terminal that says how wide it is."""
+    return Console(width=160 if not sys.stdout.isatty() else None)
+
+
+def _name(theme: str, name: str) -> str:
+    return f"{theme}: {name}" if name else theme
+
+
+def _lay_out(results: Results) -> list[Table]:
+    tables = [
+        _lay_out_comparisons(results),
+        _lay_out_plays(results),
+        _lay_out_curves(results),
+        _lay_out_crashes(results),
+    ]
+    return [table for table in tables if table.row_count]
+
+
+def _make(title: str, caption: str, *headings: str) -> Table:
+    table = Table(title=title, caption=caption)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in LEFT else "right")
+    return table
+
+
+def _themes(outcomes: Sequence[Outcome]) -> list[str]:
+    return list(dict.fromkeys(each.theme for each in outcomes))
+
+
+# -- scenarios -----------------------------------------------------------------------------------
+
+
+def _lay_out_plays(results: Results) -> Table:
+    table = _make(
+        f"{results.benchmark}: plays",
+        "operations per second in the median run, and those begun by rate; latencies of each",
+        *("what", "per second", "rate", "p50", "p99", "p99.9", "max"),
+        *("acknowledged", "durable", "kept", "lost", "replicas"),
+    )
+    for theme in _themes(results.plays):
+        _add_theme(table, theme)
+        for each in results.plays:
+            if each.theme == theme:
+                _add_play(table, each)
+    return table
+
+
+def _add_play(table: Table, each: Play) -> None:
+    found = each.latency
+    latencies = [write_seconds(some) for some in (found.p50, found.p99, found.p999, found.max)]
+    errors = f", {each.errors:,} ERRORS" if each.errors else ""
+    table.add_row(
+        f"{escape(each.name)}{errors}",
+        f"{each.throughput:,.0f}",
+        "" if each.rate is None else f"{each.rate:,.0f}",
+        *latencies,
+        f"{each.audit.acknowledged:,}",
+        f"{each.durable:,}",
+        f"{each.audit.kept:,}",
+        _mark(each.audit.lost),
+        _write_replicas(each.audit),
+    )
+
+
+def _write_replicas(audit: Audit) -> str:
+    if not audit.copies:
+        return ""
+    return "equal" if audit.equal == audit.copies else f"[red]{audit.equal} of {audit.copies}[/]"
+
+
+def _mark(lost: int) -> str:
+    return f"[red]{lost:,}[/]" if lost else "0"
+
+
+# -- curves --------------------------------------------------------------------------------------
+
+
+def _lay_out_curves(results: Results) -> Table:
+    table = _make(
+        f"{results.benchmark}: curves",
+        "medians; the exponent is that of the cost: 0 does not grow, 1 doubles with its cause",
+        *("what", "exponent", "of", "smallest", "costs", "largest", "costs", "lost"),
+    )
+    for theme in _themes(results.curves):
+        _add_theme(table, theme)
+        for each in results.curves:
+            if each.theme == theme:
+                _add_curve(table, each)
+    return table
+
+
+def _add_curve(table: Table, each: Curve) -> None:
+    first, last = each.points[0], each.points[-1]
+    table.add_row(
+        escape(each.name),
+        "" if each.exponent is None else f"{each.exponent:.2f}",
+        each.of,
+        f"{first.x:,g}",
+        write_number(first.median, each.unit),
+        f"{last.x:,g}",
+        write_number(last.median, each.unit),
+        "" if each.audit is None else _mark(each.audit.lost),
+    )
+
+
+# -- crashes -------------------------------------------------------------------------------------
+
+
+def _lay_out_crashes(results: Results) -> Table:
+    table = _make(
+        f"{results.benchmark}: killed while it wrote",
+        "what was acknowledged until then; lost though durable must be 0",
+        *("what", "kills", "acknowledged", "kept", "lost", "share", "span", "lost though durable"),
+    )
+    for theme in _themes(results.crashes):
+        _add_theme(table, theme)
+        for each in results.crashes:
+            if each.theme == theme:
+                _add_crash(table, each)
+    return table
+
+
+def _add_crash(table: Table, each: Crash) -> None:
+    audit = each.audit
+    table.add_row(
+        escape(each.name),
+        f"{len(each.kills)}",
+        f"{audit.acknowledged:,}",
+        f"{audit.kept:,}",
+        f"{audit.lost:,}",
+        f"{audit.lost / max(audit.acknowledged, 1):.1%}",
+        write_seconds(max(kill.span for kill in each.kills)),
+        _mark(each.durable.lost),
+    )
+
+
+# -- comparisons and figures ---------------------------------------------------------------------
+
+
+def _lay_out_comparisons(results: Results) -> Table:
+    table = _make(
+        results.benchmark,
+        "median (least) of one operation; ratios pair by pair",
+        *("what", "ours", "against", "theirs", "ratio", "aim", "met"),
+    )
     every: list[Measured | Taken] = [*results.measured, *results.figures]
-    for theme in dict.fromkeys(each.theme for each in every):
-        table.add_section()
-        table.add_row(f"[bold]{theme}[/]")
+    for theme in _themes(every):
+        _add_theme(table, theme)
         for each in every:
             if each.theme == theme:
                 _add_rows(table, each)
     return table
+
+
+def _add_theme(table: Table, theme: str) -> None:
+    table.add_section()
+    table.add_row(f"[bold]{escape(theme)}[/]")
 
 
 def _add_rows(table: Table, each: Measured | Taken) -> None:
@@ -75,9 +235,18 @@ def _say_if_met(each: Measured | Taken) -> str:
 
 def write_amount(figure: Taken) -> str:
     """The number of a figure, in its unit."""
-    if figure.unit == "seconds":
-        return write_seconds(figure.value)
-    return f"{figure.value:,.0f} B" if figure.unit == "bytes" else f"{figure.value:.3g}"
+    return write_number(figure.value, figure.unit)
+
+
+def write_number(value: float, unit: Unit) -> str:
+    """Three digits, or whole bytes.
+
+    >>> write_number(1234.0, "bytes"), write_number(1234.0, "count")
+    ('1,234 B', '1.23e+03')
+    """
+    if unit == "seconds":
+        return write_seconds(value)
+    return f"{value:,.0f} B" if unit == "bytes" else f"{value:.3g}"
 
 
 def write_ratio(each: Measured, other: Samples) -> str:
@@ -93,9 +262,11 @@ def write_samples(samples: Samples) -> str:
 def write_seconds(seconds: float) -> str:
     """Three digits in a fitting unit.
 
-    >>> write_seconds(0.00000123), write_seconds(0.0456)
-    ('1.23 us', '45.6 ms')
+    >>> write_seconds(0.00000123), write_seconds(0.0456), write_seconds(0.0)
+    ('1.23 us', '45.6 ms', '0')
     """
+    if not seconds:
+        return "0"
     for factor, unit in ((1e9, "ns"), (1e6, "us"), (1e3, "ms")):
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"

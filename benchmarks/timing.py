@@ -8,6 +8,7 @@ the contenders make. Each round begins after a full one.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -74,7 +75,7 @@ class Samples:
 
 async def measure(contenders: Sequence[Contender], effort: Effort) -> list[Samples]:
     """Time the contenders, each of them warmed by its calibration."""
-    with _frozen_garbage():
+    with frozen_garbage():
         counts = [await _calibrate(contender, effort.round_seconds) for contender in contenders]
         rounds = 0
         taken: list[list[float]] = [[] for _ in contenders]
@@ -114,6 +115,7 @@ async def _calibrate(contender: Contender, seconds: float) -> int:
 async def _time(contender: Contender, count: int) -> float:
     if contender.prepare is not None:
         await contender.prepare(count)
+    await asyncio.sleep(0)  # the loop still has to let go of the tasks of the contender before
     gc.collect()
     started = perf_counter()
     under_way = contender.loop(repeat(None, count))
@@ -123,7 +125,8 @@ async def _time(contender: Contender, count: int) -> float:
 
 
 @contextlib.contextmanager
-def _frozen_garbage() -> Iterator[None]:
+def frozen_garbage() -> Iterator[None]:
+    """Let the garbage collector pass over what there is already."""
     gc.collect()
     gc.freeze()
     try:

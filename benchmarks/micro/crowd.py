@@ -1,81 +1,11 @@
-"""Fill a process with contexts: what each takes, and how long the garbage collector is busy then.
-
-As a program it is that process, which holds nothing else: it prints the bytes, and the seconds.
-"""
+"""Name the figures of a process that is full of contexts."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
-import resource
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import Any, Final, Literal, TypeAlias
 
-from actors.stateful import StatefulChord
+from benchmarks.crowd import RESIDENT, Filled, Way, fill_process
 from benchmarks.figure import Figure
-from benchmarks.micro.nowhere import Nowhere
-from chord.clock import ManualClock
-from chord.records import Delta
-
-Way: TypeAlias = Literal["hibernating", "awake"]
-WAYS: Final[tuple[Way, ...]] = ("hibernating", "awake")
-
-RESIDENT: Final = Path("/proc/self/statm")
-"""Where Linux says how much memory is resident; elsewhere that is not measured."""
-
-YEAR: Final = 31_536_000.0
-NAP: Final = 30.0
-AT_A_TIME: Final = 1000
-COLLECTIONS: Final = 5
-
-
-# -- contexts ------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def gather_crowd(count: int, updates: int, way: Way) -> AsyncIterator[None]:
-    """Have so many contexts live in a runtime, on a store that keeps nothing."""
-    clock = ManualClock()
-    async with StatefulChord(
-        Nowhere(),
-        clock=clock,
-        watch_poll=None,
-        max_live_contexts=count,
-        hibernate_after=NAP,
-        idle_ttl=YEAR,
-        lease_ttl=YEAR,
-    ) as chord:
-        for number in range(count):
-            await bring(chord, number, updates)
-            if way == "hibernating" and number % AT_A_TIME == 0:
-                clock.advance(2 * NAP)
-        if way == "hibernating":
-            clock.advance(2 * NAP)
-        dormant = chord.statistics()["dormant"]
-        if dormant != (count if way == "hibernating" else 0):
-            raise RuntimeError(f"{dormant} of {count} hibernate")
-        yield
-
-
-async def bring(chord: StatefulChord, number: int, updates: int) -> list[Delta | None]:
-    """Set a context and update it so often; return the deltas of that."""
-    context_id = f"room:{number}"
-    await chord.set_context(context_id, build_small(number))
-    patches = ({"typing": True, "seen": f"{number}-{seen}"} for seen in range(updates))
-    return [(await chord.update_context(context_id, patch)).delta for patch in patches]
-
-
-def build_small(number: int) -> dict[str, Any]:
-    return {"name": f"Room {number}", "typing": False, "seen": f"{number}-0", "people": {}}
-
-
-# -- a process of them ---------------------------------------------------------------------------
 
 
 class Crowd:
@@ -84,7 +14,7 @@ class Crowd:
     def __init__(self, count: int, way: Way) -> None:
         self._count = count
         self._way = way
-        self._said: tuple[float, float] | None = None
+        self._filled: Filled | None = None
 
     def list_figures(self) -> list[Figure]:
         crowd = f"{self._count:,} contexts, {self._way}"
@@ -99,55 +29,12 @@ class Crowd:
         return [resident, collection] if RESIDENT.exists() else [collection]
 
     async def _find_bytes(self) -> float:
-        return (await self._ask())[0]
+        return (await self._fill()).grown / self._count
 
     async def _find_seconds(self) -> float:
-        return (await self._ask())[1]
+        return median((await self._fill()).collections)
 
-    async def _ask(self) -> tuple[float, float]:
-        if self._said is None:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", __name__, str(self._count), self._way),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                stdout=asyncio.subprocess.PIPE,
-            )
-            said, _ = await process.communicate()
-            if process.returncode:
-                raise RuntimeError(f"the process of {self._count} contexts failed")
-            grown, seconds = said.split()
-            self._said = float(grown), float(seconds)
-        return self._said
-
-
-async def _measure(count: int, way: Way) -> tuple[float, float]:
-    """The bytes that a context takes, and the seconds of a collection that walks only them."""
-    async with gather_crowd(1, 0, way):
-        pass  # what is made once
-    gc.collect()
-    gc.freeze()
-    before = _read_resident()
-    async with gather_crowd(count, 0, way):
-        gc.collect()
-        grown = _read_resident() - before
-        return grown / count, median(_time_collection() for _ in range(COLLECTIONS))
-
-
-def _read_resident() -> int:
-    if not RESIDENT.exists():
-        return 0
-    return int(RESIDENT.read_text().split()[1]) * resource.getpagesize()
-
-
-def _time_collection() -> float:
-    started = perf_counter()
-    gc.collect()
-    return perf_counter() - started
-
-
-def main(arguments: Sequence[str]) -> None:
-    count, way = arguments
-    print(*asyncio.run(_measure(int(count), "awake" if way == "awake" else "hibernating")))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    async def _fill(self) -> Filled:
+        if self._filled is None:
+            self._filled = await fill_process(self._count, self._way)
+        return self._filled

@@ -1,10 +1,13 @@
-"""Compare what a history remembers with merging anew."""
+"""Compare what a history remembers with merging anew, and adding to it with a bare deque."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import islice
+from itertools import cycle, islice
+
+from msgspec.structs import replace
 
 from benchmarks.comparison import Comparison
 from benchmarks.micro.theme import Sizes
@@ -62,6 +65,12 @@ async def open_theme(sizes: Sizes) -> AsyncIterator[Sequence[Comparison]]:
             ),
             others=[merging],
         ),
+        Comparison(
+            name=f"append a delta, and drop the oldest of {sizes.deltas}",
+            kind="floor",
+            ours=_keeping_newest(deltas),
+            others=[_keeping_newest_in_deque(deltas)],
+        ),
     ]
 
 
@@ -94,3 +103,30 @@ def _follow(deltas: Sequence[Delta]) -> Loop:
                 history.since(0)
 
     return loop
+
+
+def _keeping_newest(deltas: Sequence[Delta]) -> Contender:
+    """Deltas that go on from one round to the next; they are made untimed."""
+    history = History(deltas[0].from_version)
+    coming: list[Delta] = []
+
+    async def prepare(times: int) -> None:
+        numbers = range(history.head, history.head + times)
+        coming[:] = [replace(deltas[0], from_version=n, version=n + 1) for n in numbers]
+
+    def loop(times: Times) -> None:
+        for _, delta in zip(times, coming, strict=False):
+            history.append(delta, 60)
+            history.trim(count=len(deltas))
+
+    return Contender(name="append() and trim()", loop=loop, prepare=prepare)
+
+
+def _keeping_newest_in_deque(deltas: Sequence[Delta]) -> Contender:
+    kept: deque[Delta] = deque(maxlen=len(deltas))
+
+    def loop(times: Times) -> None:
+        for _, delta in zip(times, cycle(deltas), strict=False):
+            kept.append(delta)
+
+    return Contender(name="deque(maxlen=...)", loop=loop)

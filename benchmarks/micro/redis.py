@@ -8,10 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import redis.asyncio
 
 from benchmarks.comparison import Comparison
+from benchmarks.harness import CannotMeasure
+from benchmarks.micro.commits import open_committing
 from benchmarks.micro.loops import ROOM, updating_alone, updating_at_once, updating_in_sequence
-from benchmarks.micro.theme import CannotMeasure, Sizes
+from benchmarks.micro.theme import Sizes
 from benchmarks.room import build_room
 from benchmarks.timing import Contender, Times
+from chord.backends.open import open_backend
 from chord.stateless import StatelessChord
 from chord.testing.servers import Server, ServerMissing, find_redis
 
@@ -47,7 +50,16 @@ async def open_server(find: Callable[[], str], sizes: Sizes) -> AsyncIterator[Se
             client = await stack.enter_async_context(redis.asyncio.Redis.from_url(server.url))
             await warm.set_context(ROOM, build_room())
             bare = await _calling_script(client)
-            yield _compare(sizes.updates, bare, warm, other, forgetful)
+            backend = await stack.enter_async_context(open_backend(server.url))
+            yield [
+                *_compare(sizes.updates, bare, warm, other, forgetful),
+                Comparison(
+                    name="a commit of one entry to the backend itself",
+                    kind="floor",
+                    ours=await open_committing(backend),
+                    others=[bare],
+                ),
+            ]
 
 
 def _compare(

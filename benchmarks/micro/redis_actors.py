@@ -14,11 +14,12 @@ from actors.stateful import StatefulChord
 from benchmarks.comparison import Comparison
 from benchmarks.figure import Figure
 from benchmarks.floors import write_in_place
+from benchmarks.harness import CannotMeasure
 from benchmarks.micro.activation import open_activation
 from benchmarks.micro.actors import SPREAD, compare_spread, open_in_memory, set_rooms
 from benchmarks.micro.loops import ROOM, updating_at_once
 from benchmarks.micro.modes import open_modes
-from benchmarks.micro.theme import CannotMeasure, Sizes
+from benchmarks.micro.theme import Sizes
 from benchmarks.room import build_room, write_patches
 from benchmarks.timing import Contender, Times
 from chord.testing.servers import Server, ServerMissing, find_redis

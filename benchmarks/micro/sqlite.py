@@ -19,16 +19,21 @@ import aiosqlite
 
 from benchmarks.comparison import Comparison
 from benchmarks.floors import write_in_place
+from benchmarks.micro.commits import open_committing
 from benchmarks.micro.loops import ROOM, updating_alone, updating_at_once
 from benchmarks.micro.theme import Sizes
 from benchmarks.room import build_room, write_patches
 from benchmarks.timing import Contender, Times
+from chord.backends.base import Backend
+from chord.backends.open import open_backend
 from chord.stateless import StatelessChord
 
 CREATE = "CREATE TABLE contexts (id TEXT PRIMARY KEY, state TEXT NOT NULL)"
 INSERT = "INSERT INTO contexts VALUES (?, ?)"
 READ = "SELECT state FROM contexts WHERE id = ?"
 WRITE = "UPDATE contexts SET state = ? WHERE id = ?"
+CREATE_LOG = "CREATE TABLE log (version INTEGER PRIMARY KEY, changes BLOB NOT NULL)"
+APPEND = "INSERT INTO log (changes) VALUES (?)"
 
 
 @asynccontextmanager
@@ -36,14 +41,21 @@ async def open_theme(sizes: Sizes) -> AsyncIterator[Sequence[Comparison]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (
-            StatelessChord.open(f"sqlite:///{folder}/ours.db") as chord,
+            open_backend(f"sqlite:///{folder}/ours.db") as backend,
+            StatelessChord(backend) as chord,
             StatelessChord.open(f"sqlite:///{folder}/durable.db?synchronous=FULL") as durable,
             _open_aiosqlite(folder / "aiosqlite.db") as peer,
         ):
             await chord.set_context(ROOM, build_room())
             await durable.set_context(ROOM, build_room())
-            with _open_sqlite(folder / "stdlib.db") as inline:
-                yield _compare(sizes.updates, chord, durable, peer, inline)
+            with (
+                _open_sqlite(folder / "stdlib.db", "FULL") as inline,
+                _open_sqlite(folder / "bare.db", "NORMAL") as bare,
+            ):
+                yield [
+                    *_compare(sizes.updates, chord, durable, peer, inline),
+                    await _compare_commits(backend, bare),
+                ]
 
 
 def _compare(
@@ -116,10 +128,10 @@ def _through_aiosqlite(connection: aiosqlite.Connection, count: int) -> Contende
 
 
 @contextmanager
-def _open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_sqlite(path: Path, synchronous: str) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(CREATE)
         connection.execute(INSERT, (ROOM, json.dumps(build_room())))
         connection.commit()
@@ -139,3 +151,25 @@ def _inline(connection: sqlite3.Connection, count: int) -> Contender:
                 connection.commit()
 
     return Contender(name="sqlite3 inline, a commit each", loop=loop, operations=count)
+
+
+async def _compare_commits(backend: Backend, bare: sqlite3.Connection) -> Comparison:
+    return Comparison(
+        name="a commit of one entry to the backend itself",
+        kind="floor",
+        ours=await open_committing(backend),
+        others=[_appending(bare)],
+    )
+
+
+def _appending(connection: sqlite3.Connection) -> Contender:
+    """Transactions that insert as many bytes as a delta of one field takes, on this very thread."""
+    connection.execute(CREATE_LOG)
+    connection.commit()
+
+    def loop(times: Times) -> None:
+        for _ in times:
+            connection.execute(APPEND, (b"x" * 60,))
+            connection.commit()
+
+    return Contender(name="bare sqlite3 transaction", loop=loop)

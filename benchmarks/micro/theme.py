@@ -1,15 +1,10 @@
-"""Hold what the themes share: how large they measure, and the shape that they have."""
+"""Hold how large the themes measure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
+from typing import Final
 
 import attrs
-
-from benchmarks.comparison import Comparison
-from benchmarks.figure import Figure
 
 
 @attrs.frozen(kw_only=True)
@@ -28,9 +23,5 @@ class Sizes:
     crowd: int = 100_000
 
 
-Theme: TypeAlias = Callable[[Sizes], AbstractAsyncContextManager[Sequence[Comparison | Figure]]]
-"""What a theme's `open_theme` is: everything that it needs is there until it is left."""
-
-
-class CannotMeasure(Exception):
-    """Something that a theme needs is not on this machine."""
+LARGE: Final = Sizes()
+SMALL: Final = Sizes(weighed=1000, crowd=10_000)

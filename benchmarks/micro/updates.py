@@ -23,20 +23,20 @@ async def open_theme(sizes: Sizes) -> AsyncIterator[Sequence[Comparison]]:
             name="one field of the room, in place",
             kind="floor",
             ours=_updating("update(owner=...)", build_room(), ROOM_PATCHES),
-            others=[_assigning(build_room(), ROOM_PATCHES)],
+            others=[assigning(build_room(), ROOM_PATCHES)],
             aim=3,
         ),
         Comparison(
             name="one field of the room, snapshot handed out each time",
             kind="floor",
             ours=_copying("update()", build_room(), ROOM_PATCHES),
-            others=[_assigning(build_room(), ROOM_PATCHES)],
+            others=[assigning(build_room(), ROOM_PATCHES)],
         ),
         Comparison(
             name="take_in_changes of that patch",
             kind="floor",
             ours=_taking_in("take_in_changes()"),
-            others=[_assigning(build_room(), ROOM_PATCHES)],
+            others=[assigning(build_room(), ROOM_PATCHES)],
         ),
         Comparison(
             name=f"one key of {sizes.keys:,} flat keys, in place",
@@ -84,7 +84,7 @@ def _copying(name: str, plain: dict[str, Any], plain_patches: list[dict[str, Any
     return Contender(name=name, loop=loop)
 
 
-def _assigning(plain: dict[str, Any], patches: list[dict[str, Any]]) -> Contender:
+def assigning(plain: dict[str, Any], patches: list[dict[str, Any]]) -> Contender:
     def loop(times: Times) -> None:
         for _, patch in zip(times, cycle(patches), strict=False):
             write_in_place(plain, patch)

@@ -7,21 +7,19 @@ is encoded: they are the application's.
 
 from __future__ import annotations
 
-import gc
 import sys
-import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 from msgspec import msgpack
 
 from actors.stateful import StatefulChord
+from benchmarks.crowd import WAYS, Way, bring, build_small, gather_crowd
 from benchmarks.figure import Figure
-from benchmarks.micro.crowd import WAYS, Crowd, Way, bring, build_small, gather_crowd
-from benchmarks.micro.nowhere import Nowhere
+from benchmarks.micro.crowd import Crowd
 from benchmarks.micro.theme import Sizes
+from benchmarks.nowhere import Nowhere
+from benchmarks.weighing import weighing
 from chord.clock import ManualClock
 from chord.codec import MsgspecCodec
 from chord.state import take_in
@@ -48,7 +46,7 @@ def list_figures(sizes: Sizes) -> list[Figure]:
 
 
 async def _weigh(count: int, way: Way) -> float:
-    with _weighing() as read:
+    with weighing() as read:
         async with gather_crowd(count, UPDATES, way):
             whole = read()
     ring = await _weigh_ring() if way == "hibernating" else 0
@@ -56,7 +54,7 @@ async def _weigh(count: int, way: Way) -> float:
 
 
 def _weigh_state(count: int) -> float:
-    with _weighing() as read:
+    with weighing() as read:
         states = [take_in(build_small(number)) for number in range(count)]
         return (read() - sys.getsizeof(states)) / count
 
@@ -69,21 +67,3 @@ async def _weigh_ring() -> int:
     return sys.getsizeof(
         msgpack.encode([(delta.updated_at, encode(delta.changes)) for delta in deltas if delta])
     )
-
-
-@contextmanager
-def _weighing() -> Iterator[Callable[[], int]]:
-    """What is allocated and kept within, in bytes, when it is asked."""
-    tracemalloc.start()
-    try:
-        gc.collect()
-        before, _ = tracemalloc.get_traced_memory()
-
-        def read() -> int:
-            gc.collect()
-            now, _ = tracemalloc.get_traced_memory()
-            return now - before
-
-        yield read
-    finally:
-        tracemalloc.stop()

@@ -60,6 +60,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
+                process_group=0,  # Ctrl-C is for those who use it: they end it when they are done
             )
         self._wait_until_ready()
 

@@ -34,12 +34,16 @@ SERVERS: dict[str, Callable[[], str]] = {
     "redis_actors": find_redis,
     "valkey_actors": find_valkey,
 }
+QUICK = {"updates", "mailbox"}
 HERE = [theme for theme in THEMES if theme not in SERVERS]
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("theme", HERE)
+@pytest.mark.parametrize(
+    "theme",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in HERE],
+)
 async def test_a_theme_measures_each_of_its_comparisons_in_every_round(theme: str) -> None:
     found = await measure_themes([theme], TINY, ONCE)
     check_shape(found, theme)

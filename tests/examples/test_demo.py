@@ -39,7 +39,7 @@ async def play_room(backend: Backend, plan: Plan) -> Room:
     return room
 
 
-@pytest.mark.parametrize("place", ["memory://", "sqlite"])
+@pytest.mark.parametrize("place", [pytest.param("memory://", marks=pytest.mark.slow), "sqlite"])
 def test_ends_with_status_0_when_all_was_kept(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +48,7 @@ def test_ends_with_status_0_when_all_was_kept(
     assert "Nothing was lost" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_without_a_backend_it_uses_a_temporary_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--quick", "--clients", "3"]) == 0
     assert "a temporary SQLite file" in capsys.readouterr().out
@@ -60,6 +61,7 @@ def test_ends_with_status_2_when_there_is_no_such_store(
     assert "no backend for nowhere://" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_ends_with_status_1_when_a_store_loses_writes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +70,7 @@ def test_ends_with_status_1_when_a_store_loses_writes(
     assert "LOST:" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 async def test_a_lossy_store_is_told_by_writes_and_by_copies() -> None:
     kept, said = await play_on(LossyBackend())
     assert not kept
@@ -109,12 +112,14 @@ async def test_a_seed_tells_the_course() -> None:
     assert one == same != other
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_in_the_store() -> None:
     backend = MemoryBackend()
     await play_on(backend)
     assert backend.statistics()["contexts"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 120])
 async def test_what_is_no_terminal_gets_plain_lines_that_fit(width: int) -> None:
     _, said = await play_on(MemoryBackend(), width)
@@ -123,6 +128,7 @@ async def test_what_is_no_terminal_gets_plain_lines_that_fit(width: int) -> None
     assert max(map(len, said.splitlines())) <= width
 
 
+@pytest.mark.slow
 async def test_at_80_columns_no_cell_is_cut() -> None:
     _, narrow = await play_on(MemoryBackend(), 80)
     for text in KINDS.values():

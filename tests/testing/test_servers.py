@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,11 @@ def test_a_server_with_a_password_asks_for_it() -> None:
     with Server(find_program(find_redis), password="secret") as server:
         assert ask(server, b"GET a\r\n").startswith(b"-NOAUTH")
         assert ":secret@" in server.url
+
+
+def test_a_server_does_not_end_by_the_interrupt_of_those_who_use_it() -> None:
+    with Server(find_program(find_redis)) as server:
+        assert os.getpgid(server.pid) != os.getpgid(0)
 
 
 def test_a_stopped_server_leaves_no_files() -> None:

@@ -1,0 +1,1 @@
+"""Run every benchmark, each in a process of its own."""

@@ -1,0 +1,1 @@
+"""Compare Chord with other libraries on the same work, each called as its documentation says."""

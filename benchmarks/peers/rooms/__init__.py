@@ -1,0 +1,1 @@
+"""Rooms in stores, kept by one library in each module: only there is that library imported."""

@@ -1,0 +1,1 @@
+"""Follow how costs grow; one file for each thing that they grow with."""

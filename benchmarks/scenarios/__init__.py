@@ -1,0 +1,1 @@
+"""Play the scenarios in every mode on every store, and look afterwards for what was kept."""
