@@ -1,0 +1,1 @@
+"""The subcommand ``report``: a page and pictures of what benchmarks came to."""
