@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 SOURCES := $(foreach d,chord actors tests examples benchmarks,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: check quick test lint types bench demo lock clean redis-server
+.PHONY: check quick test lint types bench demo lock clean redis-server node chromium
 
 check: quick lint types
 
 quick: $(VENV)/.locked-dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -m "not slow and not server"
 
-test: $(VENV)/.locked-dev redis-server
+test: $(VENV)/.locked-dev redis-server node chromium
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.locked-dev
@@ -30,7 +30,13 @@ demo: $(VENV)/.locked-demo
 	$(BIN)/python -m examples.demo $(ARGS)
 
 redis-server:
-	@.ci/install-redis
+	@.ci/install redis-server redis-server "what needs a real Redis"
+
+node:
+	@.ci/install node nodejs "the tests of the JavaScript client"
+
+chromium:
+	@.ci/install chromium chromium "what is tested in a browser"
 
 # What is locked: `make lock` keeps the versions that still fit, `make lock ARGS=--upgrade` does not.
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \

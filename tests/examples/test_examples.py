@@ -52,7 +52,7 @@ ON_ITS_OWN_STORE = {
     ],
 }
 PROGRAMS = ON_ANY_STORE | ON_ITS_OWN_STORE
-PARTS = {"__init__", "scenarios"}
+PARTS = {"__init__", "fastapi_chat", "scenarios"}
 """Modules that are no programs; they have tests of their own."""
 
 

@@ -1,0 +1,129 @@
+"""Open WebSockets, and say why they end. The only file that knows the library that carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from chord.client.faults import ConnectionRefused
+from chord.web.wire import Encoding
+
+try:
+    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.client import connect as open_websocket
+    from websockets.exceptions import (
+        ConnectionClosed,
+        InvalidHandshake,
+        InvalidStatus,
+        InvalidURI,
+        NegotiationError,
+    )
+    from websockets.typing import Subprotocol
+except ImportError as error:
+    raise ImportError(
+        "chord.client needs the websockets package: pip install 'chord-sync[client]'"
+    ) from error
+
+Headers: TypeAlias = Mapping[str, str]
+MakeHeaders: TypeAlias = Callable[[], Headers | Awaitable[Headers]]
+"""Makes the headers of each handshake anew, as for credentials that run out."""
+
+MAX_SIZE: Final = 64 * 1024 * 1024
+"""Bytes of the largest message that is taken from a server, unless said otherwise."""
+
+CLOSING: Final = 1.0
+"""Seconds in which the other side may answer that the socket is closed."""
+
+_FOR_GOOD: Final = frozenset({4400, 4401, 4403})
+_CROWDED: Final = 4429
+_PASSING_STATUSES: Final = frozenset({408, 425, 429})
+
+
+class Lost(Exception):
+    """The connection ended, or there was none; another try may do. `crowded`: but not soon."""
+
+    def __init__(self, why: str, *, crowded: bool = False, too_large: bool = False) -> None:
+        super().__init__(why)
+        self.crowded = crowded
+        self.too_large = too_large
+
+
+@attrs.frozen
+class Socket:
+    """A connection that speaks one encoding. Its errors are `Lost` and `ConnectionRefused`."""
+
+    _connection: ClientConnection
+    _encoding: Encoding
+
+    async def receive(self) -> str | bytes:
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as closed:
+            raise _read_end(closed) from None
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._connection.send(data, text=self._encoding is Encoding.JSON)
+        except ConnectionClosed as closed:
+            raise _read_end(closed) from None
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+@attrs.frozen(kw_only=True)
+class Dialer:
+    """Opens sockets to one server; `options` are those of websockets' `connect`."""
+
+    url: str
+    encoding: Encoding
+    headers: Headers | MakeHeaders | None = None
+    options: Mapping[str, Any] = {}
+
+    async def dial(self) -> Socket:
+        """Connect once. Raises `Lost`, or `ConnectionRefused` where trying again does not help."""
+        asked = Subprotocol(self.encoding.subprotocol)
+        options = {"max_size": MAX_SIZE, "close_timeout": CLOSING, **self.options}
+        headers = await self._make_headers()
+        try:
+            connection = await open_websocket(
+                self.url,
+                subprotocols=[asked],
+                additional_headers=headers,
+                ping_interval=None,  # the server's pings are part of the protocol
+                **options,
+            )
+        except InvalidStatus as error:
+            raise _read_status(error) from None
+        except (InvalidURI, NegotiationError) as error:
+            raise ConnectionRefused(0, str(error)) from None
+        except (InvalidHandshake, OSError, EOFError) as error:
+            raise Lost(f"{self.url}: {error}") from None
+        if connection.subprotocol != asked:
+            await connection.close()
+            raise ConnectionRefused(0, f"the server does not speak {asked}")
+        return Socket(connection, self.encoding)
+
+    async def _make_headers(self) -> Headers:
+        made = self.headers() if callable(self.headers) else self.headers or {}
+        return await made if isawaitable(made) else made
+
+
+def _read_status(error: InvalidStatus) -> Exception:
+    status = error.response.status_code
+    if 400 <= status < 500 and status not in _PASSING_STATUSES:
+        return ConnectionRefused(status, error.response.reason_phrase)
+    return Lost(str(error), crowded=status == 429)
+
+
+def _read_end(closed: ConnectionClosed) -> Exception:
+    end = closed.rcvd
+    if end is None:
+        return Lost(str(closed))
+    if end.code in _FOR_GOOD:
+        return ConnectionRefused(end.code, end.reason)
+    too_large = end.code in (1009, 4413)
+    return Lost(str(closed), crowded=end.code == _CROWDED, too_large=too_large)

@@ -1,0 +1,124 @@
+"""Route requests by their path as it was sent: an id may have slashes, percent-encoded.
+
+What decodes a path before it is split, as servers and routers do, can't tell those apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chord.web.leaves import WireError
+from chord.web.problems import NoSuchMethod, NoSuchPath, answer
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
+
+
+def split_path(scope: Scope) -> list[str]:
+    """Return the segments of the path below the mount, as they were sent.
+
+    >>> split_path({"path": "/app/contexts/a/b", "root_path": "/app",
+    ...             "raw_path": b"/app/contexts/a%2Fb"})
+    ['contexts', 'a%2Fb']
+    """
+    here = _get_path_below(scope)
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    segments: list[str] = raw.partition(b"?")[0].decode("latin-1").split("/")
+    while len(segments) > 1 and _decode_loosely("/" + "/".join(segments[1:])) != here:
+        del segments[0]
+    return segments[1:]
+
+
+def _get_path_below(scope: Scope) -> str:
+    """The path without that of the mount; there are servers that leave the latter out at first."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if path.startswith(f"{root}/") else path
+
+
+def _decode_loosely(path: str) -> str:
+    return unquote_to_bytes(path).decode(errors="replace")
+
+
+def decode_segment(segment: str) -> str:
+    """Decode a segment; raise `WireError` where it is not UTF-8."""
+    try:
+        return unquote_to_bytes(segment).decode()
+    except UnicodeDecodeError:
+        raise WireError("a path is percent-encoded UTF-8") from None
+
+
+class PathRoute(BaseRoute):
+    """All methods of one path, such as ``contexts/{id}/events``. It answers errors itself."""
+
+    def __init__(self, path: str, endpoints: Mapping[str, Endpoint]) -> None:
+        self.path = path
+        self._pattern = path.split("/")
+        reads = {"HEAD": endpoints["GET"]} if "GET" in endpoints else {}
+        self._endpoints = {**endpoints, **reads, "OPTIONS": self._say_methods}
+        self._allowed = ", ".join(sorted(self._endpoints))
+
+    @property
+    def methods(self) -> frozenset[str]:
+        return frozenset(self._endpoints)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        segments = split_path(scope)
+        if len(segments) != len(self._pattern) or not all(map(_fits, self._pattern, segments)):
+            return Match.NONE, {}
+        return Match.FULL, {"path_params": dict(self._name(segments)), "endpoint": self}
+
+    def _name(self, segments: list[str]) -> list[tuple[str, str]]:
+        pairs = zip(self._pattern, segments, strict=True)
+        return [(name[1:-1], segment) for name, segment in pairs if name.startswith("{")]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> ASGIApp:
+        try:
+            params = request.path_params
+            request.scope["path_params"] = {
+                name: decode_segment(segment) for name, segment in params.items()
+            }
+            endpoint = self._endpoints.get(request.method)
+            if endpoint is None:
+                raise NoSuchMethod(self._allowed)
+            return await endpoint(request)
+        except Exception as error:
+            return answer(error)
+
+    async def _say_methods(self, request: Request) -> Response:
+        return Response(status_code=204, headers={"Allow": self._allowed})
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        raise NoMatchFound(name, path_params)
+
+    def __repr__(self) -> str:
+        return f"<PathRoute {self.path} {self._allowed}>"
+
+
+def _fits(name: str, segment: str) -> bool:
+    return bool(segment) if name.startswith("{") else name == segment
+
+
+class AnyPath(BaseRoute):
+    """What no other route takes: there is nothing."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(NoSuchPath())(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        raise NoMatchFound(name, path_params)
