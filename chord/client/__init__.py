@@ -1,4 +1,14 @@
-"""A client of Chord over the network: it reads, writes and watches contexts over a WebSocket."""
+"""A client of Chord over the network: it reads, writes and watches contexts over a WebSocket.
+
+    async with connect("wss://example.org/chord/") as client:
+        await client.update("room:1", {"n": Increment()}, op_id="click-81", create={"n": 0})
+        async with client.watch("room:1") as room:
+            print(room.state)
+            async for change in room:
+                print(change.changes, change.state)
+
+It connects again when the connection is lost, and goes on where it was.
+"""
 
 from chord.client.backoff import Backoff
 from chord.client.client import Client, Seen, Written, connect

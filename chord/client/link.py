@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from chord.client.backoff import Backoff
 from chord.client.socket import Dialer, Lost, Socket
 from chord.clock import Clock, Timer
+
+_log = logging.getLogger("chord.client")
 
 CROWDED: Final = 4
 """How many failed attempts it counts for that a server has too many connections."""
@@ -67,6 +70,7 @@ class Link:
                 self._party.disconnect(lost)
                 lasted = self._clock.monotonic() - began
                 pause = self._plan(lost, lasted > pause)
+                _log.info("%s; again in %.3g s", lost, pause)
             await self._sleep(pause)
 
     def _plan(self, lost: Lost, lasted: bool) -> float:

@@ -47,7 +47,10 @@ class Room:
 
     @property
     def state(self) -> Mapping[str, Any] | None:
-        """The latest state that the server told of; None once the context is deleted."""
+        """The latest state that the server told of.
+
+        None before there is one, once the context is deleted, and while it has to be told anew.
+        """
         return self._subscription.replica.state if self._subscription else None
 
     @property

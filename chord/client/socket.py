@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from chord.client.faults import ConnectionRefused
+from chord.errors import ChordError
 from chord.web.wire import Encoding
 
 try:
@@ -29,7 +30,8 @@ except ImportError as error:
 
 Headers: TypeAlias = Mapping[str, str]
 MakeHeaders: TypeAlias = Callable[[], Headers | Awaitable[Headers]]
-"""Makes the headers of each handshake anew, as for credentials that run out."""
+"""Makes the headers of each handshake anew, as for credentials that run out. What it raises is
+tried again later, but for a `ChordError`, which ends the client."""
 
 MAX_SIZE: Final = 64 * 1024 * 1024
 """Bytes of the largest message that is taken from a server, unless said otherwise."""
@@ -108,8 +110,15 @@ class Dialer:
         return Socket(connection, self.encoding)
 
     async def _make_headers(self) -> Headers:
-        made = self.headers() if callable(self.headers) else self.headers or {}
-        return await made if isawaitable(made) else made
+        if not callable(self.headers):
+            return self.headers or {}
+        try:
+            made = self.headers()
+            return await made if isawaitable(made) else made
+        except ChordError:
+            raise
+        except Exception as error:  # the application's; what it asks may be away for a while
+            raise Lost(f"no headers: {error!r:.200}") from error
 
 
 def _read_status(error: InvalidStatus) -> Exception:

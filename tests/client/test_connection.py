@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import partial
 from http import HTTPStatus
 
@@ -311,3 +313,33 @@ async def test_headers_are_made_anew_for_each_handshake() -> None:
         await line.close()
         await pass_pause(client, clock)
         assert (await script.accept()).headers["Authorization"] == "b"
+
+
+async def test_headers_that_cannot_be_made_now_are_made_later() -> None:
+    clock = ManualClock()
+    tries = iter(["", "a"])
+
+    def make_headers() -> dict[str, str]:
+        token = next(tries)
+        if not token:
+            raise OSError("away")
+        return {"Authorization": token}
+
+    async with scripted() as script, client_of(script, clock, headers=make_headers) as client:
+        await pass_pause(client, clock)
+        assert (await script.accept()).headers["Authorization"] == "a"
+
+
+async def test_an_error_of_ours_in_making_headers_ends_the_client() -> None:
+    def make_headers() -> dict[str, str]:
+        raise ConnectionRefused(401, "logged out")
+
+    async with scripted() as script, client_of(script, headers=make_headers) as client:
+        with pytest.raises(ConnectionRefused, match="401 logged out"):
+            await client.get("room:1")
+
+
+def test_without_the_library_the_extra_is_named() -> None:
+    code = "import sys; sys.modules['websockets'] = None; import chord.client"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "pip install 'chord-sync[client]'" in ended.stderr
