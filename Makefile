@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := $(foreach d,chord actors tests examples benchmarks,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: check quick test lint types bench demo lock clean redis-server node chromium
+.PHONY: check quick test peers lint types bench demo lock clean redis-server node chromium
 
 check: quick lint types
 
@@ -16,6 +16,9 @@ quick: $(VENV)/.locked-dev
 
 test: $(VENV)/.locked-dev redis-server node chromium
 	$(BIN)/python -m pytest
+
+peers: $(VENV)/.locked-peers redis-server
+	$(BIN)/python -m pytest -q tests/benchmarks/test_peers.py
 
 lint: $(VENV)/.locked-dev
 	$(BIN)/python -m ruff check .
