@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.harness import INTERRUPTED, SOUND, UNSOUND
 
-BENCHMARKS: Final = ("scenarios", "micro", "scale", "fanout", "durability", "peers")
+BENCHMARKS: Final = ("scenarios", "micro", "scale", "fanout", "durability", "peers", "door")
 
 
 def add_to(commands: Any) -> None:
