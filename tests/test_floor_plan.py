@@ -87,10 +87,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (  # roof
         *inside("chord.web", "limits texts leaves patches conditions wire faults sharing schema"),
-        *inside("chord.web", "problems gate line routing bodies crowd views openapi writing"),
+        *inside("chord.web", "problems gate quota line routing bodies crowd views openapi writing"),
         *inside("chord.web", "reading desk errands events session http door serving"),
-        *inside("chord.client", "backoff faults replica socket outbox link subscription exchange"),
-        *inside("chord.client", "room client __init__"),
+        *inside("chord.client", "backoff ages pace faults replica socket outbox link subscription"),
+        *inside("chord.client", "exchange room client __init__"),
         "chord.cli",
         "chord.__main__",
         "chord.testing.*",

@@ -11,6 +11,9 @@ from chord.web.leaves import WireError
 Condition: TypeAlias = str | Literal[0, "*"] | None
 """Where a context is expected: at a position, nowhere yet (0), anywhere (``"*"``), or None said."""
 
+RICH_MARK: Final = ";rich"
+"""Behind the position in the tag of a state whose types are told: other bytes, another tag."""
+
 _TAG: Final = re.compile(r'[ \t]*(W/)?"([!#-~\x80-\U0010ffff]*)"[ \t]*(,|$)')
 
 
@@ -43,6 +46,8 @@ def read_tags(header: str) -> list[tuple[bool, str]]:
 def is_known(headers: Mapping[str, str], position: str) -> bool:
     """Whether a reader has what is at this position already, by its ``If-None-Match``.
 
+    The position is as it stands in the tag, with its mark.
+
     >>> is_known({"if-none-match": 'W/"k3f9:41"'}, "k3f9:41")
     True
     """
@@ -58,7 +63,7 @@ def read_condition(headers: Mapping[str, str]) -> Condition:
     Raises `WireError` for conditions that cannot be held in one act with the write: more than one
     position, a weak one, one where it is not to be.
 
-    >>> read_condition({"if-none-match": "*"}), read_condition({"if-match": '"k3f9:41"'})
+    >>> read_condition({"if-none-match": "*"}), read_condition({"if-match": '"k3f9:41;rich"'})
     (0, 'k3f9:41')
     """
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
@@ -79,4 +84,4 @@ def _read_match(header: str) -> str:
     (weak, position), *others = read_tags(header)
     if weak or others:
         raise WireError("If-Match is one position in double quotes, or *")
-    return position
+    return position.removesuffix(RICH_MARK)

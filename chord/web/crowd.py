@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from chord.errors import ChordClosed
 from chord.web.faults import TooMany
 from chord.web.gate import ANYONE, Principal
 
@@ -28,12 +29,14 @@ class Crowd:
     from others, so they are not counted."""
 
     def __init__(self, limit: int) -> None:
+        self.closed = False
         self._limit = limit
         self._there: dict[Principal, set[Connected]] = {}
 
     @contextmanager
     def enter(self, principal: Principal, connected: Connected) -> Iterator[None]:
-        """Let it be there meanwhile. Raises `TooMany`."""
+        """Let it be there meanwhile. Raises `TooMany`, and `ChordClosed` once this is closed."""
+        self.check_open()
         there = self._there.get(principal, ())
         if len(there) >= self._limit and principal is not ANYONE:
             raise TooMany("connections of one principal", self._limit, LATER)
@@ -42,6 +45,15 @@ class Crowd:
             yield
         finally:
             self._leave(principal, connected)
+
+    def check_open(self) -> None:
+        """Raise `ChordClosed` once this is closed."""
+        if self.closed:
+            raise ChordClosed("the door is closed")
+
+    def close(self) -> None:
+        """Let nobody else in. Who is there stays."""
+        self.closed = True
 
     def _leave(self, principal: Principal, connected: Connected) -> None:
         there = self._there[principal]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import attrs
+from anyio.lowlevel import checkpoint
 
 from chord.api import Chord
 from chord.codec import Codec
 from chord.errors import ChordError
+from chord.position import Position
+from chord.records import Summary
 from chord.web.crowd import Crowd
-from chord.web.faults import CallFailed, Forbidden, NoSuchCall, Refusal, describe
+from chord.web.faults import CallFailed, Forbidden, HookFailed, NoSuchCall, Refusal, describe
 from chord.web.gate import Gate, Permit, Principal, consult
 from chord.web.limits import Limits
 from chord.web.reading import Reading
 from chord.web.sharing import Sharing
 from chord.web.views import Views
 from chord.web.writing import Writing
+
+STRIDE: Final = 100
+"""How many contexts are looked at together, to find some that may be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +53,7 @@ class Desk:
         self.views = Views(gate.hooks, limits.remembered_views)
         self.sharing = Sharing(limits.remembered_bytes)
         self.reading = Reading(chord, self.views, self.sharing, codec)
-        self.writing = Writing(chord, self.views)
+        self.writing = Writing(chord, self.views, gate)
         self._chord = chord
 
     async def call(self, permit: Permit, name: str, arguments: list[Any]) -> Any:
@@ -72,22 +78,41 @@ class Desk:
     async def list(
         self, principal: Principal, prefix: str = "", after: str | None = None, limit: int = 100
     ) -> Sequence[Listed]:
-        """Return a page of contexts, in order of their ids: those greater than `after`."""
+        """Return a page of contexts that may be read, in order of their ids, greater than `after`.
+
+        It is shorter than `limit` only where there are no more, so that what may not be read does
+        not show: O(n) of those that are passed over.
+        """
         await self.gate.permit_list(principal, prefix)
-        page = await self._chord.list_contexts(prefix, after, limit)
+        found: list[Listed] = []
+        step = min(limit, STRIDE)
+        while True:
+            page = await self._chord.list_contexts(prefix, after, step)
+            for each in page:
+                if await self.gate.allows(principal, "read", each.context_id):
+                    found.append(self._list(each))
+            if len(page) < step or len(found) >= limit:
+                return found[:limit]
+            after, step = page[-1].context_id, STRIDE
+            await checkpoint()  # others are served, too, however long it takes
+
+    def _list(self, found: Summary) -> Listed:
         hidden = self.views.projected
-        return [
-            Listed(
-                context_id=each.context_id,
-                position=None if hidden else str(each.position),
-                updated_at=None if hidden else each.updated_at,
-            )
-            for each in page
-        ]
+        return Listed(
+            context_id=found.context_id,
+            position=None if hidden else str(found.position),
+            updated_at=None if hidden else found.updated_at,
+        )
 
     def refuse(self, error: Exception, principal: Principal) -> Refusal:
         """Say to a principal what went wrong; what is a fault of ours is logged."""
-        return describe(error, partial(self.views.tell, principal))
+        return describe(error, partial(self._tell, principal))
+
+    def _tell(self, principal: Principal, position: Position) -> str | None:
+        try:
+            return self.views.tell(principal, position)
+        except HookFailed:  # the refusal is what matters
+            return None
 
     def statistics(self) -> dict[str, int]:
         return {

@@ -13,7 +13,6 @@ from starlette.types import Message, Receive, Scope, Send
 from chord.api import Chord
 from chord.clock import Clock, SystemClock
 from chord.codec import Codec
-from chord.errors import ChordClosed
 from chord.web.desk import Desk
 from chord.web.faults import CLOSE_CODES
 from chord.web.gate import (
@@ -36,8 +35,8 @@ from chord.web.wire import Encoding
 class Door:
     """An ASGI app, to be mounted in another or run alone; it needs no lifespan.
 
-    `authenticate(connection)` returns a principal, which is hashable, or None to refuse.
-    `authorize(principal, action, context_id)` says whether it may ``"read"``, ``"write"``,
+    `authenticate(connection)` returns a principal, which is hashable, or refuses by None, False or
+    ``""``. `authorize(principal, action, context_id)` says whether it may ``"read"``, ``"write"``,
     ``"create"``, ``"delete"``, ``"call"``, or ``"list"`` (then the id is the prefix). Both may be
     async. Where one is missing everything is refused, unless the door is `open_to_all`: for
     development.
@@ -76,7 +75,6 @@ class Door:
         self._clock = clock or SystemClock()
         self._desk = Desk(chord, gate, limits or Limits(), codec=codec)
         self._http = Pages(self._desk, self._clock).make_app()
-        self._closed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -113,8 +111,7 @@ class Door:
             await session.run()
 
     async def _admit(self, scope: Scope) -> Principal:
-        if self._closed:
-            raise ChordClosed("the door is closed")
+        self._desk.crowd.check_open()
         return await self._desk.gate.admit(HTTPConnection(scope))
 
     def _make_close(self, error: Exception) -> Message:
@@ -127,8 +124,9 @@ class Door:
     async def recheck(self, principal: Principal | None = None) -> None:
         """Ask the hooks again what is watched, by one principal or all, and end what is refused.
 
-        When this has returned nothing that is refused now is sent any more; watches of a principal
-        whose view key is another now begin anew.
+        When this has returned nothing that is refused now is sent any more, but for answers to
+        requests of HTTP that are under way; watches of a principal whose view key is another now
+        begin anew.
         """
         async with anyio.create_task_group() as group:
             for each in self._desk.crowd.find(principal):
@@ -140,8 +138,8 @@ class Door:
             each.end(4403, "disconnected by the server")
 
     def close(self) -> None:
-        """Close all sockets and streams, as the server goes away, and let no new one in."""
-        self._closed = True
+        """Close all sockets and streams, as the server goes away, and refuse all that is new."""
+        self._desk.crowd.close()
         for each in self._desk.crowd.find():
             each.end(1012, "the server is going away")
 
@@ -163,7 +161,7 @@ class Door:
         return [each for each in self._desk.crowd.find() if isinstance(each, Session)]
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
+        state = "closed" if self._desk.crowd.closed else "open"
         return f"<Door {state} {self._desk.crowd}>"
 
 

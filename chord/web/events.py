@@ -9,7 +9,8 @@ from typing import Final
 
 import anyio
 import attrs
-from starlette.types import ASGIApp, Receive, Scope, Send
+from anyio.abc import TaskGroup
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chord.clock import Clock
 from chord.web.bodies import EVENTS
@@ -54,7 +55,7 @@ class EventStream:
 
     It takes the next frame only when the last was sent, so that a slow peer holds nothing back; one
     that takes nothing for two heartbeats is taken for dead. What is raised before the first event
-    is answered by what `answer` makes of it.
+    is answered by what `answer` makes of it. It ends at once, even while it waits for the first.
     """
 
     def __init__(
@@ -77,31 +78,50 @@ class EventStream:
         self._turn = asyncio.Lock()
         self._over = asyncio.Event()
         self._last: Refusal | None = None
+        self._failure: Exception | None = None
         self._began = False
+        self._gone = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._desk.crowd.enter(self._principal, self):
                 await self._serve(receive, send)
         except Exception as error:
-            if not self._began:
-                await self._answer(self._principal, error)(scope, receive, send)
-            elif not isinstance(error, OSError):  # else the peer has gone
+            if self._began:
                 raise
+            await self._answer(self._principal, error)(scope, receive, send)
 
     async def _serve(self, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._guard, lambda: self._listen(receive))
+            group.start_soon(self._stop, group.cancel_scope)
+            await self._guard(lambda: self._tell(send, group))
+        if self._failure is not None:
+            raise self._failure
+        if not self._gone:
+            await self._finish(send)
+
+    async def _stop(self, scope: anyio.CancelScope) -> None:
+        await self._over.wait()
+        scope.cancel()
+
+    async def _tell(self, send: Send, group: TaskGroup) -> None:
         permit = await self._permit()
         async with self._desk.reading.watch(permit, self._since, 0.0, Encoding.JSON) as frames:
             first = await anext(frames)
-            self._began = True
-            await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._guard, lambda: self._deliver(first, frames, send))
-                group.start_soon(self._guard, lambda: self._beat(send))
-                group.start_soon(self._guard, lambda: self._listen(receive))
-                await self._over.wait()
-                group.cancel_scope.cancel()
-        await self._finish(send)
+            if self._over.is_set():  # refused a moment ago, and not cancelled yet
+                return
+            await self._begin(send)
+            group.start_soon(self._guard, lambda: self._beat(send))
+            await self._deliver(first, frames, send)
+
+    async def _begin(self, send: Send) -> None:
+        if self._began:
+            return
+        self._began = True
+        start = {"type": "http.response.start", "status": 200, "headers": list(HEADERS)}
+        with anyio.CancelScope(shield=True):  # else nobody knows whether it has begun
+            await self._pass(send, start)
 
     async def _permit(self) -> Permit:
         """Ask the gate; again, if it was asked to meanwhile."""
@@ -138,24 +158,27 @@ class EventStream:
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._gone = True
         self._over.set()
 
     async def _send(self, send: Send, data: bytes) -> None:
         async with self._turn:
-            if self._over.is_set():  # it may be refused by now
-                return
-            try:
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-            except OSError:
-                self._over.set()
+            if not self._over.is_set():  # it may be refused by now
+                message = {"type": "http.response.body", "body": data, "more_body": True}
+                await self._pass(send, message)
 
     async def _finish(self, send: Send) -> None:
         last = b"" if self._last is None else say_fault(self._last, self._context_id)
+        await self._begin(send)
         with anyio.move_on_after(CLOSE_PATIENCE, shield=True):
-            try:
-                await send({"type": "http.response.body", "body": last})
-            except OSError:
-                _log.debug("a peer has gone before it could be told", exc_info=True)
+            await self._pass(send, {"type": "http.response.body", "body": last})
+
+    async def _pass(self, send: Send, message: Message) -> None:
+        try:
+            await send(message)
+        except OSError:
+            _log.debug("a peer has gone before it could be told", exc_info=True)
+            self._over.set()
 
     # -- what the door asks ----------------------------------------------------------------------
 
@@ -176,9 +199,13 @@ class EventStream:
             self._over.set()
 
     def _refuse(self, error: Exception) -> None:
-        if not self._over.is_set():
+        if self._over.is_set():
+            return
+        if self._began:
             self._last = self._desk.refuse(error, self._principal)
-            self._over.set()
+        else:
+            self._failure = error
+        self._over.set()
 
     def __repr__(self) -> str:
         state = "closed" if self._over.is_set() else "open"

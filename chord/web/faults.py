@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -34,8 +34,13 @@ from chord.web.patches import PatchFailed
 
 _log = logging.getLogger("chord.web")
 
+Tell: TypeAlias = Callable[[Position], str | None]
+"""How a position is told; None where it cannot be."""
+
 SOON: Final = 1.0
 """Seconds after which to try again where nothing better is known."""
+
+CONFLICT: Final = "not at the expected position"
 
 
 class Unauthenticated(ChordError):
@@ -57,6 +62,10 @@ class WrongOrigin(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("not allowed from this origin")
+
+
+class Elsewhere(VersionConflict):
+    """A conflict of which the principal may not know where the context is."""
 
 
 class TooLarge(ChordError):
@@ -164,7 +173,7 @@ def status_of(error: Exception) -> int:
     return 409 if isinstance(error, PatchFailed) else STATUSES[explain(error).code]
 
 
-def describe(error: Exception, tell: Callable[[Position], str] = str) -> Refusal:
+def describe(error: Exception, tell: Tell = str) -> Refusal:
     """Say an error to a client, and log it if it is ours. `tell` turns a position to its text.
 
     >>> describe(ContextNotFound("room:1")).message
@@ -177,7 +186,7 @@ def describe(error: Exception, tell: Callable[[Position], str] = str) -> Refusal
     return told
 
 
-def explain(error: Exception, tell: Callable[[Position], str] = str) -> Refusal:
+def explain(error: Exception, tell: Tell = str) -> Refusal:
     """Say an error to a client, as `describe`, without a word to the log."""
     for kind, make in _KINDS:
         if isinstance(error, kind):
@@ -207,12 +216,10 @@ def _say(
     return say
 
 
-def _conflict(error: VersionConflict, tell: Callable[[Position], str]) -> Refusal:
+def _conflict(error: VersionConflict, tell: Tell) -> Refusal:
     if error.actual is None:
         return Refusal(code="conflict", message="there is no such context")
-    return Refusal(
-        code="conflict", message="not at the expected position", actual=tell(error.actual)
-    )
+    return Refusal(code="conflict", message=CONFLICT, actual=tell(error.actual))
 
 
 def _owned(error: OwnedElsewhere, tell: object) -> Refusal:
@@ -232,6 +239,7 @@ _KINDS: Final[tuple[tuple[type[Exception], Callable[[Any, Any], Refusal]], ...]]
     (ContextNotFound, _quote("not-found")),
     (InvalidArgument, _quote("invalid")),
     (InvalidState, _quote("invalid")),
+    (Elsewhere, _say("conflict", CONFLICT)),
     (VersionConflict, _conflict),
     (OwnedElsewhere, _owned),
     (Overloaded, _quote("overloaded")),

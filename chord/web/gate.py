@@ -44,7 +44,8 @@ ANYONE: Final = Anyone()
 class Hooks:
     """What an application decides. All but `project` and `view_key` may be sync or async.
 
-    `authenticate(connection)` returns a principal, hashable, or None to refuse.
+    `authenticate(connection)` returns a principal, hashable, or refuses by None, False or ``""``.
+    Its `repr` stays the same across restarts and processes: op ids are remembered by it.
     `authorize(principal, action, context_id)` says whether it may; for ``"list"`` the id is the
     prefix. `project(state, principal)` returns what it may see: it is pure, and principals of equal
     `view_key(principal)` see the same. `call(principal, context_id, name, arguments)` is for
@@ -107,7 +108,7 @@ class Gate:
                 return ANYONE
             raise Unauthenticated
         principal = await ask("authenticate", authenticate, connection)
-        if principal is None:
+        if principal is None or principal is False or principal == "":
             raise Unauthenticated
         return _check_hashable("authenticate", principal)
 
@@ -117,7 +118,8 @@ class Gate:
         if origin is None:
             return True
         if self._origins is None:
-            return _host_of(origin) == connection.headers.get("host", "").lower()
+            host = connection.headers.get("host", "").lower()
+            return host != "" and _host_of(origin) == host
         return "*" in self._origins or _trim(origin) in self._origins
 
     async def allows(self, principal: Principal, action: Action, context_id: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache, partial
 from importlib import resources
@@ -11,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chord.clock import Clock
 from chord.delta.difference import diff
@@ -39,16 +38,22 @@ from chord.web.bodies import (
     read_media_type,
     wants_rich,
 )
-from chord.web.conditions import Condition, is_known, quote_position, read_condition
+from chord.web.conditions import (
+    RICH_MARK,
+    Condition,
+    is_known,
+    quote_position,
+    read_condition,
+)
 from chord.web.desk import Desk
 from chord.web.events import EventStream
-from chord.web.faults import CallFailed, RateLimited, status_of
-from chord.web.gate import ANYONE, Action, Permit, Principal
+from chord.web.faults import CallFailed, status_of
+from chord.web.gate import Action, Permit, Principal
 from chord.web.leaves import Types, WireError, lower, raise_value
-from chord.web.limits import TokenBucket
 from chord.web.openapi import describe_door
 from chord.web.patches import JsonPatch, ask_for, read_merge_patch
 from chord.web.problems import Misdirected, refuse
+from chord.web.quota import Quota
 from chord.web.routing import AnyPath, Endpoint, PathRoute
 from chord.web.schema import make_document
 from chord.web.sharing import Frame
@@ -57,9 +62,6 @@ from chord.web.wire import Encoding
 from chord.web.writing import Ask, Expected, Receipt
 
 Handler: TypeAlias = Callable[[Request, Principal], Awaitable[ASGIApp]]
-
-REMEMBERED: Final = 10_000
-"""Of how many principals the rate is known; who was not heard of for longest begins anew."""
 
 METHODS: Final = ("GET", "PUT", "PATCH", "DELETE", "POST")
 TOLD: Final = (
@@ -70,6 +72,10 @@ TOLD: Final = (
 
 PRIVATE: Final = {"Cache-Control": "private, no-cache"}
 
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+OWN_SITE: Final = (b"cross-origin-resource-policy", b"same-origin")
+"""Of every answer: it is what its type says, and nothing that other sites put into their pages."""
+
 
 class Pages:
     """What stands at each path."""
@@ -77,13 +83,15 @@ class Pages:
     def __init__(self, desk: Desk, clock: Clock) -> None:
         self._desk = desk
         self._clock = clock
-        self._buckets: OrderedDict[Principal, TokenBucket] = OrderedDict()
+        self._quota = Quota(desk.limits, clock)
 
     def make_app(self) -> ASGIApp:
         """Return what answers every request of HTTP, to pages of welcome sites, too."""
         router = Router(routes=self.make_routes())
         origins = self._desk.gate.origins
-        return router if origins is None else _let_read(router, origins)
+        if origins is None:
+            return _mark(router, NOSNIFF, OWN_SITE)
+        return _mark(_let_read(router, origins), NOSNIFF)
 
     def make_routes(self) -> list[BaseRoute]:
         """Return a route for each path, and one for all others."""
@@ -113,31 +121,15 @@ class Pages:
         return {method: partial(self._guard, handle) for method, handle in page.items()}
 
     async def _guard(self, handle: Handler, request: Request) -> ASGIApp:
+        self._desk.crowd.check_open()
         principal = await self._desk.gate.admit(request)
         try:
-            self._take_turn(principal)
-            return await handle(request, principal)
-        except Misdirected:
+            with self._quota.take(principal):
+                return await handle(request, principal)
+        except (Misdirected, ClientDisconnect):
             raise
         except Exception as error:
             return self._refuse(principal, error)
-
-    def _take_turn(self, principal: Principal) -> None:
-        """Raise `RateLimited` where a principal asks too often, over all its connections.
-
-        Who was not asked for a name is not told from others, and not counted.
-        """
-        if principal is ANYONE:
-            return
-        limits, now = self._desk.limits, self._clock.monotonic()
-        bucket = self._buckets.pop(principal, None) or TokenBucket(
-            rate=limits.rate, burst=limits.burst, now=now
-        )
-        self._buckets[principal] = bucket
-        if len(self._buckets) > REMEMBERED:
-            self._buckets.popitem(last=False)
-        if wait := bucket.take(now):
-            raise RateLimited(wait)
 
     def _refuse(self, principal: Principal, error: Exception) -> Response:
         return refuse(self._desk.refuse(error, principal), status_of(error))
@@ -152,12 +144,7 @@ class Pages:
         limit = _read_limit(query.get("limit", "100"))
         prefix, after = query.get("prefix", ""), query.get("after") or None
         page = await self._desk.list(principal, prefix, after, limit)
-        allows = self._desk.gate.allows
-        contexts = [
-            Entry(each.context_id, each.position, each.updated_at)
-            for each in page
-            if await allows(principal, "read", each.context_id)
-        ]
+        contexts = [Entry(each.context_id, each.position, each.updated_at) for each in page]
         last = page[-1].context_id if len(page) == limit else None
         return _give(Page(contexts, last))
 
@@ -214,6 +201,8 @@ class Pages:
         permit = await self._permit(request, principal, "write", "create")
         taken = (MERGE_PATCH, JSON_PATCH, RICH)
         media_type = read_media_type(request, "Accept-Patch", taken)
+        if media_type == JSON_PATCH:  # its `test` reads
+            await self._permit(request, principal, "read")
         body = await read_body(request, self._desk.limits)
         options = _read_options(request, condition)
         if media_type == JSON_PATCH:
@@ -241,6 +230,8 @@ class Pages:
             raise _say_missing(permit, condition) from None
 
     async def _delete(self, request: Request, principal: Principal) -> Response:
+        if "idempotency-key" in request.headers:
+            raise WireError("a delete takes no Idempotency-Key: If-Match says what it is to end")
         condition = read_condition(request.headers)
         permit = await self._permit(request, principal, "delete")
         deleting = self._desk.writing.delete(permit, expected=_read_expected(condition))
@@ -284,6 +275,20 @@ def _let_read(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
         allow_headers=TOLD,
         expose_headers=("ETag", "Retry-After"),
     )
+
+
+def _mark(app: ASGIApp, *headers: tuple[bytes, bytes]) -> ASGIApp:
+    """Put these headers on each answer."""
+
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        await app(scope, receive, tell)
+
+    return marked
 
 
 # -- what requests say ---------------------------------------------------------------------------
@@ -331,8 +336,9 @@ def _give_receipt(receipt: Receipt) -> Response:
 
 
 def _give_frame(request: Request, frame: Frame, media_type: str) -> Response:
-    headers = PRIVATE | {"ETag": quote_position(frame.position), "Vary": "Accept"}
-    if is_known(request.headers, frame.position):
+    tag = frame.position + (RICH_MARK if media_type == RICH else "")
+    headers = PRIVATE | {"ETag": quote_position(tag), "Vary": "Accept"}
+    if is_known(request.headers, tag):
         return Response(status_code=304, headers=headers)
     return Response(frame.data, 200, headers, media_type)
 

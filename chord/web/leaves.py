@@ -213,27 +213,27 @@ def raise_value(
     >>> raise_value({"n": 1, "due": "2030-01-02"}, [(["due"], "date")])
     {'n': 1, 'due': datetime.date(2030, 1, 2)}
     """
-    return _Raising(operators, codec).read(plain, _gather(types)) if types else plain
+    return _Raising(operators, codec).read(plain, _gather(types, plain)) if types else plain
 
 
 class _Notes:
-    """What is noted of a place and of those below it; `path` is in the sender's words."""
+    """What is noted of a place and of those below it; a `path` has who has a tag."""
 
     __slots__ = ("inner", "leaf", "operator", "path")
 
-    def __init__(self, path: list[Step]) -> None:
-        self.path = path
+    def __init__(self) -> None:
+        self.path: list[Step] = []
         self.inner: dict[Step, _Notes] = {}
         self.leaf: str | None = None
         self.operator: str | None = None
 
 
-def _gather(types: Types) -> _Notes:
-    root = _Notes([])
+def _gather(types: Types, plain: Any) -> _Notes:
+    """Note each at its place, which is there: so there are no more notes than there are values."""
+    root = _Notes()
     for path, tag in types:
-        place = root
-        for depth, step in enumerate(path, 1):
-            place = place.inner.setdefault(step, _Notes(path[:depth]))
+        place = _walk(root, plain, path)
+        place.path = path
         if tag in _READ_OPERATOR and place.operator is None:
             place.operator = tag
         elif tag in _TAGS and place.leaf is None:
@@ -241,6 +241,25 @@ def _gather(types: Types) -> _Notes:
         else:
             raise _refuse(path, f"no type, or one too many: {show(tag)}")
     return root
+
+
+def _walk(place: _Notes, plain: Any, path: list[Step]) -> _Notes:
+    for depth, step in enumerate(path):
+        _check_step(plain, path, depth)
+        plain = plain[step]
+        inner = place.inner.get(step)
+        if inner is None:
+            inner = place.inner[step] = _Notes()
+        place = inner
+    return place
+
+
+def _check_step(plain: Any, path: list[Step], depth: int) -> None:
+    if not isinstance(plain, (dict, list)):
+        kind = type(plain).__name__
+        raise _refuse(path[:depth], f"a {kind}, with types of what is in it")
+    if not _is_step(plain, path[depth]):
+        raise _refuse(path[: depth + 1], "nothing is there, but types name it")
 
 
 def _refuse(path: list[Step], problem: str) -> WireError:
@@ -263,12 +282,8 @@ class _Raising:
         return value
 
     def _read_inside(self, plain: Any, notes: _Notes) -> Any:
-        if not isinstance(plain, (dict, list)):
-            raise _refuse(notes.path, f"a {type(plain).__name__}, with types of what is in it")
         made: Any = dict(plain) if isinstance(plain, dict) else list(plain)
         for step, inner in notes.inner.items():
-            if not _is_step(made, step):
-                raise _refuse(inner.path, "nothing is there, but types name it")
             made[step] = self.read(made[step], inner)
         return made
 

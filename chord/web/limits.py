@@ -22,10 +22,12 @@ class Limits:
     """What a client may ask for, and what the door keeps. Sizes are in bytes, times in seconds.
 
     A message, or a body, is at most `max_message` long, and nested `max_depth` deep. A socket says
-    at most `rate` messages per second, `burst` at once, watches at most `max_contexts`, and has at
-    most `max_pending` requests under way: then it is not read. A principal has at most
-    `max_sockets`, streams of events counted in. After `max_malformed` malformed messages, or as
-    many beyond its rate as `burst`, a socket is closed.
+    at most `rate` messages per second, `burst` at once, where a long one counts for one per 16 KB;
+    it watches at most `max_contexts`, and has at most `max_pending` requests under way: then it is
+    not read. Over HTTP a principal asks as often, and has as much under way, on all its connections
+    together; the rest is refused. A principal has at most `max_sockets`, streams of events counted
+    in. After `max_malformed` malformed messages, or as many beyond its rate as `burst`, a socket is
+    closed.
 
     Who says nothing for two times `heartbeat` is taken for dead. Encoded replies of up to
     `remembered_bytes` are kept for who asks the same, and the last `remembered_views` projections.
@@ -86,13 +88,17 @@ class TokenBucket:
         self._tokens = burst
         self._then = now
 
-    def take(self, now: float) -> float:
-        """Take a token, and return 0.0; where there is none, the seconds until there is."""
+    def take(self, now: float, count: float = 1.0) -> float:
+        """Take so many tokens, and return 0.0; where they lack, the seconds until they are there.
+
+        Who wants more than `burst` gets it for that many: else it would never.
+        """
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._then) * self._rate)
         self._then = max(now, self._then)
-        if self._tokens < 1.0:
-            return (1.0 - self._tokens) / self._rate
-        self._tokens -= 1.0
+        wanted = min(count, self._burst)
+        if self._tokens < wanted:
+            return (wanted - self._tokens) / self._rate
+        self._tokens -= wanted
         return 0.0
 
     def check(self) -> None:

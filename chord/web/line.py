@@ -17,6 +17,9 @@ _log = logging.getLogger("chord.web")
 CLOSE_PATIENCE: Final = 1.0
 """Seconds that a peer is given to take the last frame."""
 
+LONGEST_REASON: Final = 123
+"""Bytes of text that a close frame has room for (RFC 6455)."""
+
 
 class Turn:
     """One sender's: whether it is on the line just now, and whether it is to send no more."""
@@ -56,17 +59,18 @@ class Line:
         """Take note that the peer is there."""
         self._heard = self._clock.monotonic()
 
-    async def send(self, data: Data, turn: Turn | None = None) -> None:
-        """Send a frame when it has its turn, unless it is over, or its sender was stopped."""
+    async def send(self, data: Data, turn: Turn | None = None) -> bool:
+        """Send a frame when it has its turn. False: it is over, or its sender was stopped."""
         turn = turn or Turn()
         async with self._turn:
             if self.over.is_set() or turn.stopped:
-                return
+                return False
             turn.sending = True
             try:
                 await self._put(data)
             finally:
                 turn.sending = False
+        return True
 
     async def _put(self, data: Data) -> None:
         began = self._clock.monotonic()
@@ -93,6 +97,7 @@ class Line:
         if self._close is None:
             return
         code, reason = self._close
+        reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
         with anyio.move_on_after(CLOSE_PATIENCE, shield=True):
             try:
                 event = {"type": "websocket.close", "code": code, "reason": reason}

@@ -45,7 +45,7 @@ REASONS: Final = {
     404: "There is no such context",
     405: "Not a method of this path; `Allow` says which are",
     409: "A `test` of the JSON Patch failed, or one of its paths leads nowhere",
-    412: "The context is not where it was expected; `actual` is where it is",
+    412: "The context is not where it was expected; `actual` is where it is seen, if it may be",
     413: "The body is too large",
     415: "Not a media type that is taken here; `Accept-Patch` or `Accept-Post` says which are",
     421: "Another process owns the context, at `address`",
@@ -198,7 +198,10 @@ _PARAMETERS: Final = {
 _NAME: Final = {**_parameter("path", "name", "The command's name", _TEXT), "required": True}
 
 _HEADERS: Final = {
-    "ETag": {"description": "The position, in quotes", "schema": _TEXT},
+    "ETag": {
+        "description": "The position, in quotes; for the rich type with `;rich` behind it",
+        "schema": _TEXT,
+    },
     "Retry-After": {"description": "Seconds", "schema": {"type": "integer"}},
 }
 
@@ -249,6 +252,7 @@ _SET: Final = {
 _PATCH: Final = {
     "operationId": "update",
     "summary": "Change the state in part",
+    "description": "A JSON Patch is only for who may read, too: its `test` compares",
     "parameters": _takes(["If-Match", "Idempotency-Key"]),
     "requestBody": {
         "required": True,
@@ -266,7 +270,7 @@ _PATCH: Final = {
 }
 _DELETE: Final = {
     "operationId": "delete",
-    "summary": "End this life of the context",
+    "summary": "End this life of the context; `Idempotency-Key` is not taken",
     "parameters": _takes(["If-Match"]),
     "responses": {"204": {"description": "It is gone"}, **_problems(404, 412)},
 }

@@ -18,6 +18,12 @@ from chord.position import is_digits
 from chord.state import thaw
 from chord.web.leaves import WireError, lower
 
+COPIED: Final = 1024 * 1024
+"""Bytes that one patch may copy, about: a few words could ask for more than there is memory."""
+
+VALUE: Final = 10
+"""Bytes that a value counts for when it is copied, beside its text and its keys'."""
+
 Steps: TypeAlias = tuple[str, ...]
 """The reference tokens of a JSON Pointer (RFC 6901)."""
 
@@ -133,16 +139,19 @@ class JsonPatch:
     def apply(self, state: Any) -> Any:
         """Carry the operations out in order. The state given stays as it is, and parts are shared.
 
-        O(size of the containers on the paths), each copied once.
+        O(size of the containers on the paths), each copied once, and of what is to be copied.
         """
+        copying = _Copying()
         for number, operation in enumerate(self._operations):
             try:
-                state = self._act(state, operation)
+                state = self._act(state, operation, copying)
             except _Misfit as misfit:
                 raise PatchFailed(number, misfit.path, misfit.problem) from None
         return state
 
-    def _act(self, state: Any, operation: Operation) -> Any:
+    def _act(self, state: Any, operation: Operation, copying: _Copying) -> Any:
+        if isinstance(operation, Copy):
+            return copying.carry_out(state, operation)
         if isinstance(operation, Expect):
             return _expect(state, operation, self._codec)
         return _ACTS[type(operation)](state, operation)
@@ -213,9 +222,39 @@ def _move(state: Any, operation: Move) -> Any:
     return _insert(_take_out(state, operation.source), operation.path, value)
 
 
-def _copy(state: Any, operation: Copy) -> Any:
-    # copied indeed: a later operation may write one of the two in place
-    return _insert(state, operation.path, thaw(_find(state, operation.source)))
+class _Copying:
+    """Copies what one patch wants to be copied, as long as there is room."""
+
+    def __init__(self) -> None:
+        self._room = COPIED
+
+    def carry_out(self, state: Any, operation: Copy) -> Any:
+        value = _find(state, operation.source)
+        self._room -= _weigh(value, self._room)
+        if self._room < 0:
+            raise _Misfit(operation.path, "more to copy than a patch may")
+        try:
+            # copied indeed: a later operation may write one of the two in place
+            return _insert(state, operation.path, thaw(value))
+        except RecursionError:  # moves made it that deep
+            raise _Misfit(operation.path, "nested too deep to copy") from None
+
+
+def _weigh(value: Any, room: int) -> int:
+    """About how many bytes a value takes, or any number beyond `room`. Does not recurse."""
+    weight = 0
+    waiting = [value]
+    while waiting and weight <= room:
+        inner = waiting.pop()
+        weight += VALUE
+        if isinstance(inner, dict):
+            weight += sum(map(len, inner))
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)
+        elif isinstance(inner, (str, bytes)):
+            weight += len(inner)
+    return weight
 
 
 def _expect(state: Any, operation: Expect, codec: Codec | None) -> Any:
@@ -229,7 +268,6 @@ _ACTS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     Put: _replace,
     Drop: _remove,
     Move: _move,
-    Copy: _copy,
 }
 
 
@@ -313,10 +351,15 @@ def _is_same(value: Any, wanted: Any, codec: Codec | None) -> bool:
         )
     if type(value) in _NUMBERS and type(wanted) in _NUMBERS:
         return bool(value == wanted)
-    if isinstance(value, (dict, list)):
+    if isinstance(value, (dict, list)) or _is_longer(value, wanted):
         return False
     plain, _ = lower(value, codec=codec)
     return type(plain) is type(wanted) and bool(plain == wanted)
+
+
+def _is_longer(value: Any, wanted: Any) -> bool:
+    """Whether bytes need not even be said as text to be told from what is wanted."""
+    return type(value) is bytes and (type(wanted) is not str or len(value) > len(wanted))
 
 
 # -- what is asked for ---------------------------------------------------------------------------

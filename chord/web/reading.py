@@ -58,6 +58,7 @@ class Reading:
         self._views = views
         self._sharing = sharing
         self._codec = codec
+        self._last: tuple[WatchReply, Encoding, Frame] | None = None
 
     async def get(self, permit: Permit) -> Seen:
         """Return what is seen of the context."""
@@ -110,7 +111,7 @@ class Reading:
         self, context_id: str, replies: AsyncIterator[WatchReply], encoding: Encoding
     ) -> Frames:
         async for reply in replies:
-            yield self._encode(context_id, reply, encoding)
+            yield self._repeat(context_id, reply, encoding)
             if isinstance(reply, ContextDeleted):
                 return
         raise ChordClosed("the runtime has ended")
@@ -215,6 +216,16 @@ class Reading:
         return self._encode(context_id, FullContext(context, reason), encoding, sight.tag)
 
     # -- encoding --------------------------------------------------------------------------------
+
+    def _repeat(self, context_id: str, reply: WatchReply, encoding: Encoding) -> Frame:
+        """As `_encode`, at less cost for a crowd: one after the other is told the same reply."""
+        last = self._last
+        if last is not None and last[0] is reply and last[1] is encoding:
+            self._sharing.hits += 1
+            return last[2]
+        frame = self._encode(context_id, reply, encoding)
+        self._last = reply, encoding, frame
+        return frame
 
     def _encode(
         self, context_id: str, reply: WatchReply, encoding: Encoding, tag: str | None = None

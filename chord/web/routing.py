@@ -6,7 +6,7 @@ What decodes a path before it is split, as servers and routers do, can't tell th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import Request
@@ -19,6 +19,9 @@ from chord.web.problems import NoSuchMethod, NoSuchPath, answer
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 
+_SEGMENTS: Final = "chord.segments"
+"""Where a scope holds them, with the mount that they are below."""
+
 
 def split_path(scope: Scope) -> list[str]:
     """Return the segments of the path below the mount, as they were sent.
@@ -29,10 +32,28 @@ def split_path(scope: Scope) -> list[str]:
     """
     here = _get_path_below(scope)
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
-    segments: list[str] = raw.partition(b"?")[0].decode("latin-1").split("/")
-    while len(segments) > 1 and _decode_loosely("/" + "/".join(segments[1:])) != here:
-        del segments[0]
-    return segments[1:]
+    path: str = raw.partition(b"?")[0].decode("latin-1")
+    segments = path.split("/")[1:] if path.startswith("/") else []
+    below = segments[_find_start(segments, len(here)) :]
+    return below if _decode_loosely("".join(f"/{each}" for each in below)) == here else []
+
+
+def _find_start(segments: list[str], length: int) -> int:
+    """Where those begin that are as long as the path below, decoded, or longer. O(length)."""
+    start = len(segments)
+    while start > 0 and length > 0:
+        start -= 1
+        length -= 1 + len(_decode_loosely(segments[start]))
+    return start
+
+
+def _recall_segments(scope: Scope) -> list[str]:
+    """As `split_path`, once for all routes of a mount."""
+    root: str = scope.get("root_path", "")
+    known: tuple[str, list[str]] | None = scope.get(_SEGMENTS)
+    if known is None or known[0] != root:
+        known = scope[_SEGMENTS] = (root, split_path(scope))
+    return known[1]
 
 
 def _get_path_below(scope: Scope) -> str:
@@ -71,7 +92,7 @@ class PathRoute(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
-        segments = split_path(scope)
+        segments = _recall_segments(scope)
         if len(segments) != len(self._pattern) or not all(map(_fits, self._pattern, segments)):
             return Match.NONE, {}
         return Match.FULL, {"path_params": dict(self._name(segments)), "endpoint": self}

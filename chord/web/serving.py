@@ -23,6 +23,12 @@ DRAIN: Final = 10
 
 BACKLOG: Final = 2048
 
+UNSENT: Final = 64 * 1024
+"""Bytes that the kernel takes from us before it has sent them: left to itself it takes megabytes
+for who does not read, all of them old news by the time that they are read."""
+
+_UNSENT_LIMIT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
 
 @contextlib.contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
@@ -32,6 +38,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     )[0]
     with socket.socket(family, kind, protocol) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if _UNSENT_LIMIT is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, _UNSENT_LIMIT, UNSENT)  # connections inherit it
         listener.bind(address)
         listener.listen(BACKLOG)
         yield listener
@@ -97,6 +105,7 @@ async def run_door(
         log_level="warning",
         access_log=False,
         ws_per_message_deflate=False,  # else what is encoded once is compressed for each socket
+        ws_ping_interval=None,  # the door has its own heartbeat, which bears with slow lines
         timeout_graceful_shutdown=DRAIN,
     )
     server = _Server(config)

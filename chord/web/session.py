@@ -37,6 +37,7 @@ from chord.web.wire import (
     Pong,
     Ref,
     ReplyMessage,
+    Sync,
     Unwatch,
     Watch,
     decode_request,
@@ -45,6 +46,9 @@ from chord.web.wire import (
 
 PATIENCE: Final = 10.0
 """Seconds in which what was asked for before the end is finished; then it is given up."""
+
+TOKEN: Final = 16 * 1024
+"""Characters, or bytes, of a message that one token of the rate pays for."""
 
 LONGEST_INTERVAL: Final = 3600.0
 """Seconds; a watch that is to be told less often than that is told that often."""
@@ -95,7 +99,7 @@ class Session:
         self._malformed = self._pending = 0
         self._watching: dict[str, Watching] = {}
         self._slots = asyncio.Semaphore(limits.max_pending)
-        self._revision = 0
+        self._reads = Turn()  # of all that is read until the next recheck
         self._errands = anyio.create_task_group()
         self._attendance = anyio.create_task_group()
 
@@ -139,6 +143,7 @@ class Session:
                 return self._line.give_up()
             self._line.hear()
             await self._take(event)
+            await asyncio.sleep(0)  # what is there already is got without a wait: others go first
 
     async def _take(self, event: Message) -> None:
         """Take one message. Whatever it is, it is answered, or ends this session only."""
@@ -147,7 +152,7 @@ class Session:
             if data is None:
                 raise WireError(f"a frame of {self._encoding.subprotocol} is of the other kind")
             self._check_size(data)
-            self._check_rate()
+            await self._check_rate(data)
             request = decode_request(data, self._encoding, max_depth=self._limits.max_depth)
         except Exception as error:
             return await self._refuse_message(error, data)
@@ -162,10 +167,14 @@ class Session:
         if size > limit:
             raise TooLarge(size, limit)
 
-    def _check_rate(self) -> None:
-        wait = self._bucket.take(self._clock.monotonic())
-        if wait:
-            raise RateLimited(wait)
+    async def _check_rate(self, data: Data) -> None:
+        """Refuse what is one too many; let what is long wait until its tokens are there."""
+        tokens = len(data) / TOKEN
+        while wait := self._bucket.take(self._clock.monotonic(), max(1.0, tokens)):
+            if tokens <= 1:
+                raise RateLimited(wait)
+            await rest(self._clock, min(wait, self._limits.heartbeat))
+            self._line.hear()  # it may have spoken, but nobody listened
 
     async def _refuse_message(self, error: Exception, data: Data | None) -> None:
         """Answer what was not even read; too much of that ends the session."""
@@ -220,22 +229,34 @@ class Session:
         await self._slots.acquire()
         self._pending += 1
         try:
+            reads = self._reads
             permit = await self._permit(errand.context, *actions_of(errand))
         except BaseException:
             self._leave_slot()
             raise
-        self._errands.start_soon(self._run_errand, errand, permit)
+        self._errands.start_soon(self._run_errand, errand, permit, reads)
 
     async def _permit(self, context_id: str, *actions: Action) -> Permit:
         return await self._desk.gate.permit(self._principal, context_id, *actions)
 
-    async def _run_errand(self, errand: Errand, permit: Permit) -> None:
+    async def _run_errand(self, errand: Errand, permit: Permit, reads: Turn) -> None:
         try:
-            await self._line.send(await carry_out(self._desk, permit, errand, self._encoding))
+            data = await carry_out(self._desk, permit, errand, self._encoding)
+            if isinstance(errand, Sync):
+                await self._tell(data, errand, reads)
+            else:
+                await self._line.send(data)
         except Exception as error:
             await self._refuse(error, errand)
         finally:
             self._leave_slot()
+
+    async def _tell(self, data: Data, errand: Sync, reads: Turn) -> None:
+        """Send what was read; what was read before a recheck is asked for, and read, again."""
+        while not await self._line.send(data, reads) and not self._line.over.is_set():
+            reads = self._reads
+            permit = await self._permit(errand.context, "read")
+            data = await carry_out(self._desk, permit, errand, self._encoding)
 
     def _leave_slot(self) -> None:
         self._pending -= 1
@@ -247,9 +268,9 @@ class Session:
         await self._stop(self._watching.get(request.context))
         if len(self._watching) >= self._limits.max_contexts:
             raise TooMany("contexts on one connection", self._limits.max_contexts)
-        revision = None
-        while revision != self._revision:  # it was rechecked meanwhile: what was said is stale
-            revision = self._revision
+        reads = None
+        while reads is not self._reads:  # it was rechecked meanwhile: what was said is stale
+            reads = self._reads
             permit = await self._permit(request.context, "read")
         key = key_of(self._desk.gate.hooks, self._principal)
         watching = self._watching[request.context] = Watching(request, permit, key)
@@ -303,7 +324,8 @@ class Session:
 
     async def recheck(self) -> None:
         """Ask again for each watch whether it may be; end it, or begin it anew in another view."""
-        self._revision += 1
+        self._reads.stopped = True
+        self._reads = Turn()
         for context_id, watching in list(self._watching.items()):
             try:
                 await self._permit(context_id, "read")

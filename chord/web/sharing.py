@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeAlias
@@ -36,7 +37,7 @@ class Sharing:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._frames: OrderedDict[Hashable, Frame] = OrderedDict()
+        self._frames: OrderedDict[Hashable, tuple[Frame, int]] = OrderedDict()
         self._size = 0
         self.hits = 0
         self.encodings = 0
@@ -47,20 +48,21 @@ class Sharing:
         if known is not None:
             self._frames.move_to_end(key)
             self.hits += 1
-            return known
+            return known[0]
         frame = make()
         self.encodings += 1
         self._keep(key, frame)
         return frame
 
     def _keep(self, key: Hashable, frame: Frame) -> None:
-        if _size_of(frame) > self._limit:
+        size = _size_of(frame)
+        if size > self._limit:
             return
-        self._frames[key] = frame
-        self._size += _size_of(frame)
+        self._frames[key] = frame, size
+        self._size += size
         while self._size > self._limit:
-            _, dropped = self._frames.popitem(last=False)
-            self._size -= _size_of(dropped)
+            _, (_, dropped) = self._frames.popitem(last=False)
+            self._size -= dropped
 
     def statistics(self) -> dict[str, int]:
         return {
@@ -72,7 +74,7 @@ class Sharing:
 
     def check(self) -> None:
         """Assert every invariant. O(length)."""
-        assert self._size == sum(map(_size_of, self._frames.values())) <= self._limit
+        assert self._size == sum(size for _, size in self._frames.values()) <= self._limit
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -82,7 +84,8 @@ class Sharing:
 
 
 def _size_of(frame: Frame) -> int:
-    return len(frame.data) + OVERHEAD
+    """As in memory, where the widest letter of a text makes all of them as wide."""
+    return sys.getsizeof(frame.data) - sys.getsizeof(type(frame.data)()) + OVERHEAD
 
 
 def pack(message: ReplyMessage, encoding: Encoding) -> Data:

@@ -213,15 +213,21 @@ class Views:
             raise OutOfSight from None
         if not equal(seen, real) or _removes_unseen(view, changes):
             raise OutOfSight
-        if not _shows(self.project(principal, written), real):
+        if not self._shows(principal, written, real):
             raise OutOfSight
 
     def check_creation(self, principal: Principal, state: State) -> None:
         """Raise `Forbidden` unless the principal would see all of a new state."""
-        if self.projected and not _shows(
-            self.project(principal, state), {key: Added(value) for key, value in state.items()}
-        ):
+        changes = {key: Added(value) for key, value in state.items()}
+        if self.projected and not self._shows(principal, state, changes):
             raise OutOfSight
+
+    def _shows(self, principal: Principal, state: State, changes: Changes) -> bool:
+        """Whether all that was added would be seen. What cannot be projected is not."""
+        try:
+            return _shows(self.project(principal, state), changes)
+        except (HookFailed, Forbidden):
+            return False
 
     # -- in numbers ------------------------------------------------------------------------------
 

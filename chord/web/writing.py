@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, TypeAlias
+from hashlib import sha256
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -20,13 +21,16 @@ from chord.errors import (
 )
 from chord.position import Position
 from chord.records import Commit, Context
-from chord.web.faults import Forbidden, HookFailed
-from chord.web.gate import Permit
+from chord.requests import check_op_id
+from chord.web.faults import Elsewhere, Forbidden, HookFailed
+from chord.web.gate import Gate, Permit, Principal
 from chord.web.patches import ask_for
 from chord.web.views import Sight, State, Views
 
 Expected: TypeAlias = str | int | None
 """Where a write expects the context: at a position, nowhere yet (0), or anywhere."""
+
+T = TypeVar("T")
 
 Ask: TypeAlias = Callable[[State], State]
 """What is to change, by what is seen: pure."""
@@ -63,12 +67,14 @@ class Writing:
     """Writes for principals. Raises what `Chord` does, `Forbidden`, and what the hooks cause.
 
     Whoever sees all, and may both write and create, writes straight to the runtime. Else the change
-    is asked of what is seen, and checked, in the same turn in which it is written.
+    is asked of what is seen, and checked, in the same turn in which it is written. An `op_id` is
+    the principal's own. A conflict tells only who may read where the context is, as they see it.
     """
 
-    def __init__(self, chord: Chord, views: Views) -> None:
+    def __init__(self, chord: Chord, views: Views, gate: Gate) -> None:
         self._chord = chord
         self._views = views
+        self._gate = gate
 
     async def set(
         self,
@@ -83,15 +89,16 @@ class Writing:
 
         Needs ``"create"`` where there is none, else ``"write"``.
         """
+        op_id = name_operation(permit.principal, op_id)
         if self._is_plain(permit, True):
-            commit = await self._chord.set_context(
+            setting = self._chord.set_context(
                 permit.context_id,
                 state,
                 expected=self._read_expected(permit, expected),
                 op_id=op_id,
                 timeout=timeout,
             )
-            return self._receive(permit, commit)
+            return await self._acknowledge(permit, setting)
         return await self._carry_out(
             Wish(
                 permit=permit,
@@ -118,8 +125,9 @@ class Writing:
 
         Needs ``"write"``, and ``"create"`` where there is none.
         """
+        op_id = name_operation(permit.principal, op_id)
         if self._is_plain(permit, create is not None):
-            commit = await self._chord.update_context(
+            updating = self._chord.update_context(
                 permit.context_id,
                 changes,
                 expected=self._read_expected(permit, expected),
@@ -128,7 +136,7 @@ class Writing:
                 ephemeral=ephemeral,
                 timeout=timeout,
             )
-            return self._receive(permit, commit)
+            return await self._acknowledge(permit, updating)
         return await self._carry_out(
             Wish(
                 permit=permit,
@@ -159,7 +167,7 @@ class Writing:
                 ask=ask,
                 begin=None,
                 expected=expected,
-                op_id=op_id,
+                op_id=name_operation(permit.principal, op_id),
                 timeout=timeout,
             )
         )
@@ -168,21 +176,10 @@ class Writing:
         """End this life of the context; return whether there was one. Needs ``"delete"``."""
         permit.require("delete")
         where = self._read_expected(permit, expected)
-        if not self._views.projected or not isinstance(where, Position):
-            return await self._chord.delete_context(permit.context_id, expected=where)
-        for _ in range(TRIES):
-            try:
-                context = await self._chord.get_context(permit.context_id)
-            except ContextNotFound:
-                return False
-            self._require_at(permit, context, where)
-            try:
-                return await self._chord.delete_context(
-                    permit.context_id, expected=context.position
-                )
-            except VersionConflict:
-                continue
-        raise VersionConflict(permit.context_id, None, context.position)
+        if self._views.projected and isinstance(where, Position):
+            return await self._veil(permit, self._delete_at(permit, where))
+        deleting = self._chord.delete_context(permit.context_id, expected=where)
+        return await self._veil(permit, deleting)
 
     # -- with care -------------------------------------------------------------------------------
 
@@ -194,13 +191,12 @@ class Writing:
 
     async def _carry_out(self, wish: Wish) -> Receipt:
         try:
-            commit = await self._find_way(wish)
+            return await self._acknowledge(wish.permit, self._find_way(wish))
         except InvalidState as error:
             if error.path or not self._views.projected:
                 raise
             # how large the whole is, as the words for it may tell, is not for who sees a part
             raise InvalidState((), "it cannot be stored so") from None
-        return self._receive(wish.permit, commit)
 
     async def _find_way(self, wish: Wish) -> Commit:
         permit = wish.permit
@@ -280,6 +276,22 @@ class Writing:
                 continue
         raise VersionConflict(permit.context_id, None, context.position)
 
+    async def _delete_at(self, permit: Permit, where: Position) -> bool:
+        """Delete where what is seen is what it was at a position."""
+        for _ in range(TRIES):
+            try:
+                context = await self._chord.get_context(permit.context_id)
+            except ContextNotFound:
+                return False
+            self._require_at(permit, context, where)
+            try:
+                return await self._chord.delete_context(
+                    permit.context_id, expected=context.position
+                )
+            except VersionConflict:
+                continue
+        raise VersionConflict(permit.context_id, None, context.position)
+
     async def _find(self, permit: Permit, may_begin: bool, where: Position) -> Context:
         try:
             return await self._chord.get_context(permit.context_id)
@@ -301,10 +313,11 @@ class Writing:
 
     def _require_at(self, permit: Permit, context: Context, where: Position) -> None:
         """Raise `VersionConflict` unless what is seen is what was seen at `where`."""
-        if context.position == where:
-            return
         if not self._views.projected:
-            raise VersionConflict(permit.context_id, where, context.position)
+            if context.position != where:
+                raise VersionConflict(permit.context_id, where, context.position)
+            return
+        # not by the position itself: who guesses it would learn what happens unseen
         now = self._views.look(permit.principal, context)
         if not self._views.is_same(permit.context_id, where, now):
             raise VersionConflict(permit.context_id, where, now.position)
@@ -317,6 +330,31 @@ class Writing:
         return self._views.read(permit.principal, "expected", expected) or NOWHERE
 
     # -- what is answered ------------------------------------------------------------------------
+
+    async def _acknowledge(self, permit: Permit, writing: Awaitable[Commit]) -> Receipt:
+        return self._receive(permit, await self._veil(permit, writing))
+
+    async def _veil(self, permit: Permit, work: Awaitable[T]) -> T:
+        """Carry it out; a conflict tells no more than the principal may know."""
+        try:
+            return await work
+        except VersionConflict as conflict:
+            raise await self._blur(permit, conflict) from None
+
+    async def _blur(self, permit: Permit, conflict: VersionConflict) -> VersionConflict:
+        if conflict.actual is None:
+            return conflict
+        hidden = Elsewhere(permit.context_id, conflict.expected, conflict.actual)
+        if not await self._gate.allows(permit.principal, "read", permit.context_id):
+            return hidden
+        if not self._views.projected:
+            return conflict
+        try:
+            context = await self._chord.get_context(permit.context_id)
+            sight = self._views.look(permit.principal, context)
+        except (ContextNotFound, HookFailed, Forbidden):
+            return hidden
+        return VersionConflict(permit.context_id, conflict.expected, sight.position)
 
     def _receive(self, permit: Permit, commit: Commit) -> Receipt:
         delta = commit.delta
@@ -339,6 +377,21 @@ class Writing:
 
     def __repr__(self) -> str:
         return f"<Writing {self._chord!r}>"
+
+
+def name_operation(principal: Principal, op_id: str | None) -> str | None:
+    """Return the op id that the runtime is given: the same word of another is another operation.
+
+    Raises `InvalidArgument` for what is no op id.
+
+    >>> name_operation("ana", "1") == name_operation("bor", "1")
+    False
+    """
+    check_op_id(op_id)
+    if op_id is None:
+        return None
+    who = repr(principal)
+    return sha256(f"{len(who)}:{who}{op_id}".encode(errors="surrogatepass")).hexdigest()
 
 
 def _lead_to(state: State, view: State) -> State:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 from starlette.types import Scope
 
 from tests.web.visitor import HOST, Visitor, knock, make_scope
@@ -20,9 +21,14 @@ LOBBY = "/chord/contexts/lobby"
 
 
 @pytest.fixture
-async def app() -> AsyncIterator[Any]:
+def program() -> dict[str, Any]:
+    """All that the example defines."""
+    return runpy.run_path(str(ROOT / "examples" / "fastapi_chat.py"))
+
+
+@pytest.fixture
+async def app(program: dict[str, Any]) -> AsyncIterator[Any]:
     """The app of the example, as it begins."""
-    program = runpy.run_path(str(ROOT / "examples" / "fastapi_chat.py"))
     async with program["run"](program["app"]):
         yield program["app"]
 
@@ -59,7 +65,7 @@ async def test_who_is_not_logged_in_is_not_let_in(app: Any, client: httpx.AsyncC
 
 async def test_what_one_says_is_said_in_ones_name(ana: httpx.AsyncClient) -> None:
     assert await say(ana, "hello") == 200
-    assert (await ana.get(LOBBY)).json() == {"said": [{"by": "ana", "text": "hello"}]}
+    assert (await ana.get(LOBBY)).json() == {"said": {"0": {"by": "ana", "text": "hello"}}}
 
 
 async def test_nobody_writes_but_by_saying(ana: httpx.AsyncClient) -> None:
@@ -67,7 +73,25 @@ async def test_nobody_writes_but_by_saying(ana: httpx.AsyncClient) -> None:
     assert (await ana.put(LOBBY, json=forged)).status_code == 403
     assert await say(ana, {"by": "bo"}) == 403
     assert (await ana.get("/chord/contexts/vault")).status_code == 403
-    assert (await ana.get(LOBBY)).json() == {"said": []}
+    assert (await ana.get(LOBBY)).json() == {"said": {}}
+
+
+async def test_what_was_said_long_ago_is_forgotten(ana: httpx.AsyncClient) -> None:
+    for number in range(202):
+        await say(ana, f"{number}")
+    said = (await ana.get(LOBBY)).json()["said"]
+    assert sorted(map(int, said)) == list(range(2, 202))
+
+
+async def test_a_name_is_short(client: httpx.AsyncClient) -> None:
+    assert (await client.post(f"/login/{'a' * 41}")).status_code == 422
+
+
+async def test_who_logged_in_first_is_forgotten_first(program: dict[str, Any]) -> None:
+    for number in range(program["KNOWN"] + 1):
+        program["log_in"](f"{number}", Response())
+    assert len(program["names"]) == program["KNOWN"]
+    assert "0" not in program["names"].values()
 
 
 async def test_who_watches_is_told(app: Any, ana: httpx.AsyncClient) -> None:
@@ -76,8 +100,8 @@ async def test_who_watches_is_told(app: Any, ana: httpx.AsyncClient) -> None:
         full = await visitor.ask("watch", context="lobby")
         await say(ana, "hello")
         delta = await visitor.hear_only("delta")
-    assert full["state"] == {"said": []}
-    assert delta["changes"] == {"said": ["s", 0, 0, [{"by": "ana", "text": "hello"}]]}
+    assert full["state"] == {"said": {}}
+    assert delta["changes"] == {"said": {"0": ["a", {"by": "ana", "text": "hello"}]}}
 
 
 async def test_the_page_finds_its_script_and_the_door_its_description(

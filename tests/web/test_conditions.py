@@ -38,6 +38,7 @@ def test_what_are_no_entity_tags_is_refused(header: str) -> None:
         ({"if-none-match": 'W/"a:1"'}, True),
         ({"if-none-match": '"b:1", "a:1"'}, True),
         ({"if-none-match": '"a:2"'}, False),
+        ({"if-none-match": '"a:1;rich"'}, False),
         ({"if-none-match": "*"}, True),
     ],
 )
@@ -50,6 +51,7 @@ def test_a_reader_knows_what_it_has_a_tag_of(headers: dict[str, str], known: boo
     [
         ({}, None),
         ({"if-match": '"a:1"'}, "a:1"),
+        ({"if-match": '"a:1;rich"'}, "a:1"),
         ({"if-match": "*"}, "*"),
         ({"if-none-match": "*"}, 0),
         ({"if-match": quote_position("a:1~tag")}, "a:1~tag"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chord.errors import ChordClosed
 from chord.web.crowd import Crowd
 from chord.web.faults import TooMany
 from chord.web.gate import ANYONE
@@ -50,3 +51,14 @@ def test_who_fails_inside_has_left() -> None:
     with pytest.raises(ZeroDivisionError), crowd.enter("ana", Guest()):
         raise ZeroDivisionError
     assert len(crowd) == 0
+
+
+def test_nobody_enters_what_is_closed_and_who_is_there_stays() -> None:
+    crowd = Crowd(2)
+    ana = Guest()
+    with crowd.enter("ana", ana):
+        crowd.close()
+        with pytest.raises(ChordClosed), crowd.enter("bo", Guest()):
+            pass
+        assert crowd.find() == [ana]
+    assert crowd.closed

@@ -10,7 +10,7 @@ import pytest
 from chord.errors import InvalidArgument, VersionConflict
 from chord.position import Position
 from chord.stateless import StatelessChord
-from chord.web.desk import Desk
+from chord.web.desk import STRIDE, Desk
 from chord.web.faults import Forbidden, NoSuchCall
 from chord.web.gate import Gate, Hooks, Permit
 from chord.web.limits import Limits
@@ -44,6 +44,28 @@ async def test_where_things_are_hidden_a_list_does_not_tell_when_they_happened(
 ) -> None:
     page = await make_desk(chord, project=see).list("ana")
     assert {(each.position, each.updated_at) for each in page} == {(None, None)}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_a_list_tells_nothing_of_what_may_not_be_read(
+    chord: StatelessChord, limit: int
+) -> None:
+    for name in ("c:hidden", "d:hidden", "e:1"):
+        await chord.set_context(name, {})
+    desk = make_desk(chord, authorize=lambda who, action, name: not name.endswith("hidden"))
+    page = await desk.list("ana", "", "a:2", limit)
+    assert [each.context_id for each in page] == ["b:1", "e:1"][:limit]
+    assert await desk.list("ana", "", "e:1", limit) == []
+
+
+async def test_a_list_goes_on_however_much_it_passes_over(chord: StatelessChord) -> None:
+    for number in range(2 * STRIDE + 1):
+        await chord.set_context(f"c:{number}", {})
+    desk = make_desk(chord, authorize=lambda who, action, name: not name.startswith("c"))
+    await chord.set_context("d:1", {})
+    page = await desk.list("ana", "", "a:2", 3 * STRIDE)
+    assert [each.context_id for each in page] == ["b:1", "d:1"]
+    assert [each.context_id for each in await desk.list("ana", "", "b:1", 1)] == ["d:1"]
 
 
 async def test_who_may_not_list_is_told_nothing(chord: StatelessChord) -> None:
@@ -86,6 +108,16 @@ async def test_a_refusal_tells_positions_as_the_principal_knows_them(
     here = Position("e", 1)
     refusal = desk.refuse(VersionConflict("a:1", None, here), "ana")
     assert refusal.actual == desk.views.tell("ana", here)
+
+
+async def test_a_refusal_is_told_though_a_hook_fails_meanwhile(chord: StatelessChord) -> None:
+    def fail(principal: Any) -> Any:
+        raise OSError
+
+    desk = make_desk(chord, project=see, view_key=fail)
+    refusal = desk.refuse(VersionConflict("a:1", None, Position("e", 1)), "ana")
+    assert (refusal.code, refusal.actual) == ("conflict", None)
+    assert refusal.message == "not at the expected position"
 
 
 async def test_it_counts_and_checks_its_parts(chord: StatelessChord) -> None:

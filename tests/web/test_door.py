@@ -364,6 +364,25 @@ async def test_a_door_that_is_closed_closes_all_and_lets_nobody_in(door: Door) -
     assert await find_close_code(door, name="ana") == 1012
 
 
+async def test_who_is_asked_for_a_name_as_the_door_closes_is_not_let_in(
+    chord: StatelessChord,
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def authenticate(connection: Any) -> str:
+        asked.set()
+        await answered.wait()
+        return "ana"
+
+    door = Door(chord, authenticate=authenticate, authorize=allow)
+    async with knock(door, Visitor(), make_scope()) as visitor:
+        await asked.wait()
+        door.close()
+        answered.set()
+        assert await visitor.hear_end() == 1012
+        assert not visitor.frames
+
+
 async def test_a_thousand_sockets_cost_one_encoding(chord: StatelessChord) -> None:
     door = Door(chord, open_to_all=True)
     visits = [visit(door) for _ in range(100)]

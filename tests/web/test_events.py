@@ -235,6 +235,13 @@ async def test_a_door_that_closes_ends_them(door: Door) -> None:
     assert listener.events[-1].data["code"] == "closing"
 
 
+async def test_a_door_that_is_closed_begins_none(door: Door) -> None:
+    door.close()
+    async with listen(door) as listener:
+        await listener.wait_for(lambda: listener.ended)
+    assert listener.status == 503
+
+
 async def test_a_runtime_that_closes_ends_them() -> None:
     async with StatelessChord.open("memory://") as chord:
         await chord.set_context(ROOM, STATE)

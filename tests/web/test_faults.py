@@ -12,6 +12,7 @@ from chord.web.faults import (
     CLOSE_CODES,
     STATUSES,
     CallFailed,
+    Elsewhere,
     Forbidden,
     HookFailed,
     NoSuchCall,
@@ -42,6 +43,7 @@ TOLD: list[tuple[Exception, str, int]] = [
     (NoSuchCall(), "not-found", 404),
     (PatchFailed(0, "/a", "another value"), "conflict", 409),
     (errors.VersionConflict("a", HERE, None), "conflict", 412),
+    (Elsewhere("a", None, HERE), "conflict", 412),
     (TooLarge(9, 8), "too-large", 413),
     (errors.OwnedElsewhere("a", "me", "http://b"), "owned-elsewhere", 421),
     (TooMany("contexts", 3), "too-many", 429),
@@ -123,3 +125,8 @@ def test_what_a_hook_raised_is_logged_with_its_traceback(caplog: pytest.LogCaptu
 def test_every_code_has_a_status() -> None:
     assert {code for _, code, _ in TOLD} == set(STATUSES)
     assert set(CLOSE_CODES) <= set(STATUSES)
+
+
+def test_where_it_is_is_not_told_to_who_may_not_know() -> None:
+    told = explain(Elsewhere("a", None, HERE))
+    assert (told.message, told.actual) == ("not at the expected position", None)

@@ -40,6 +40,16 @@ async def test_a_principal_is_what_the_hook_returns() -> None:
     assert await Gate(Hooks(authenticate=read_name)).admit(ring()) == "ana"
 
 
+@pytest.mark.parametrize("nobody", [None, False, ""])
+async def test_what_says_that_it_is_nobody_is_refused(nobody: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        await Gate(Hooks(authenticate=lambda connection: nobody)).admit(ring())
+
+
+async def test_zero_is_a_principal() -> None:
+    assert await Gate(Hooks(authenticate=lambda connection: 0)).admit(ring()) == 0
+
+
 async def test_the_hook_may_be_async() -> None:
     async def authenticate(connection: HTTPConnection) -> str:
         return "bo"
@@ -124,6 +134,12 @@ async def test_only_pages_of_welcome_sites_are_let_in(
     origins: Any, origin: str | None, welcome: bool
 ) -> None:
     assert Gate(Hooks(), origins=origins).welcomes(ring(origin)) is welcome
+
+
+@pytest.mark.parametrize("headers", [[], [(b"host", b"")]])
+async def test_no_page_is_of_a_host_that_has_no_name(headers: list[tuple[bytes, bytes]]) -> None:
+    scope = {"type": "http", "headers": [*headers, (b"origin", b"null")]}
+    assert not Gate(Hooks()).welcomes(HTTPConnection(scope))
 
 
 async def test_who_comes_from_elsewhere_is_not_even_asked_for_a_name() -> None:

@@ -92,6 +92,20 @@ async def test_who_names_the_rich_type_is_told_the_types(
     assert answer.json()["types"] == types
 
 
+async def test_each_media_type_has_a_tag_of_its_own(
+    chord: Chord, client: httpx.AsyncClient
+) -> None:
+    await chord.set_context("room/1", LEAVES)
+    plain = (await client.get(ROOM)).headers["etag"]
+    rich = (await client.get(ROOM, headers={"accept": RICH})).headers["etag"]
+    statuses = [
+        (await client.get(ROOM, headers={"accept": RICH, "if-none-match": tag})).status_code
+        for tag in (plain, rich)
+    ]
+    assert statuses == [200, 304]
+    assert (await send(client, "PUT", ROOM, {}, if_match=rich)).status_code == 200
+
+
 @pytest.mark.parametrize("accept", [f"{RICH};q=0", "*/*", "application/*", f"{RICH}; q=0.00"])
 async def test_who_does_not_name_the_rich_type_gets_plain_json(
     chord: Chord, client: httpx.AsyncClient, accept: str

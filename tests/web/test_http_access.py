@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from chord import (
     BackendUnavailable,
@@ -60,6 +62,7 @@ REQUESTS: list[tuple[str, str, str, Any, str]] = [
     ("write", "PUT", ROOM, {"n": 1}, JSON),
     ("write", "PATCH", ROOM, {"n": 1}, MERGE),
     ("write", "PATCH", ROOM, [], PATCH),
+    ("read", "PATCH", ROOM, [{"op": "test", "path": "/topic", "value": "standup"}], PATCH),
     ("delete", "DELETE", ROOM, b"", JSON),
     ("call", "POST", f"{ROOM}/calls/buy", [], JSON),
 ]
@@ -148,6 +151,68 @@ async def test_who_asks_too_often_is_told_to_wait(chord: Chord) -> None:
         assert (await bo.get("/contexts")).status_code == 200
         clock.advance(2)
         assert (await ana.get("/contexts")).status_code == 200
+
+
+async def test_a_principal_has_so_many_requests_under_way(chord: Chord) -> None:
+    waiting, go = asyncio.Event(), asyncio.Event()
+
+    async def wait(principal: Any, action: str, context_id: str) -> bool:
+        if principal == "ana":
+            waiting.set()
+            await go.wait()
+        return True
+
+    door = Door(chord, authenticate=read_name, authorize=wait, limits=Limits(max_pending=1))
+    async with browse(door, "ana") as ana, browse(door, "bo") as bo:
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(ana.get("/contexts"))
+            await waiting.wait()
+            refused = await ana.get("/contexts")
+            other = await bo.get("/contexts")
+            go.set()
+        assert is_problem(refused, 429, "too-many")
+        assert refused.headers["retry-after"] == "1"
+        statuses = (first.result().status_code, (await ana.get("/contexts")).status_code)
+        assert (*statuses, other.status_code) == (200, 200, 200)
+
+
+async def test_a_door_that_is_closed_answers_that(chord: Chord) -> None:
+    door = Door(chord, open_to_all=True)
+    door.close()
+    async with browse(door) as client:
+        for path in ("/contexts", f"{ROOM}/events"):
+            assert is_problem(await client.get(path), 503, "closing")
+
+
+async def test_who_goes_in_the_middle_of_a_body_is_no_fault(
+    chord: Chord, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def note(message: Message) -> None:
+        told.append(message)
+
+    told: list[Message] = []
+    headers = [(b"content-type", JSON.encode())]
+    scope = {"type": "http", "method": "PUT", "path": "/contexts/a", "query_string": b""}
+    scope |= {"headers": headers, "root_path": ""}
+    await Door(chord, open_to_all=True)(scope, receive, note)
+    assert told[0]["status"] == 400
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("origins", "policy"), [(None, "same-origin"), (["https://app.example"], None)]
+)
+async def test_answers_are_no_parts_of_other_pages(
+    chord: Chord, origins: list[str] | None, policy: str | None
+) -> None:
+    async with browse(Door(chord, open_to_all=True, origins=origins)) as client:
+        for path in ("/contexts", "/nowhere", "/chord.mjs"):
+            headers = (await client.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers.get("cross-origin-resource-policy") == policy
 
 
 async def test_a_hook_that_raises_is_a_fault_that_tells_nothing(chord: Chord) -> None:

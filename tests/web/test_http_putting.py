@@ -105,7 +105,6 @@ async def test_what_has_a_key_is_done_once(
         await send(client, "PATCH", ROOM, patch, PATCH, idempotency_key=name) for _ in range(2)
     ]
     assert answers[0].json() == answers[1].json()
-    await chord.update_context("room/1", {"log": []}, op_id="click-81")
     assert (await chord.get_context("room/1")).state == {"log": ["click"]}
 
 
@@ -188,6 +187,13 @@ async def test_a_context_is_deleted_once(chord: Chord, client: httpx.AsyncClient
     assert is_problem(await client.delete(ROOM), 404, "not-found")
     missing = await client.delete(ROOM, headers={"if-match": "*"})
     assert is_problem(missing, 412, "conflict")
+
+
+async def test_a_delete_takes_no_key(chord: Chord, client: httpx.AsyncClient) -> None:
+    await chord.set_context("room/1", STATE)
+    answer = await client.delete(ROOM, headers={"idempotency-key": "k"})
+    assert is_problem(answer, 400, "malformed")
+    assert (await chord.get_context("room/1")).state == STATE
 
 
 async def test_only_where_it_is_expected_it_is_deleted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from chord.state import StateDict, take_in
 from chord.testing.strategies import State, leaves, patches, states
 from chord.web.leaves import (
     Other,
+    Types,
     WireError,
     lower,
     lower_changes,
@@ -286,6 +288,18 @@ def test_a_text_that_is_none_is_refused(tag: str, text: str) -> None:
 def test_types_that_do_not_fit_are_refused(plain: Any, types: Any, problem: str) -> None:
     with pytest.raises(WireError, match=problem):
         raise_value(plain, types, operators=True)
+
+
+def test_a_path_that_is_longer_than_any_state_takes_no_memory() -> None:
+    types: Types = [(["a"] * 3_000, "decimal")]
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match=r"\['a'\]\['a'\]: nothing is there"):
+            raise_value({"a": {}}, types)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 @pytest.mark.parametrize("tag", ["remove", "replace", "append", "increment"])

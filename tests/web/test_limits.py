@@ -58,6 +58,18 @@ def test_a_bucket_is_never_fuller_than_a_burst() -> None:
     assert [bucket.take(1000.0) for _ in range(3)] == [0.0, 0.0, 1.0]
 
 
+def test_what_counts_for_several_takes_as_many() -> None:
+    bucket = TokenBucket(rate=1.0, burst=4.0, now=0.0)
+    assert [bucket.take(0.0, 3.0), bucket.take(0.0, 3.0)] == [0.0, 2.0]
+    assert bucket.take(2.0, 3.0) == 0.0
+
+
+def test_what_counts_for_more_than_a_burst_takes_it_whole() -> None:
+    bucket = TokenBucket(rate=1.0, burst=2.0, now=0.0)
+    assert [bucket.take(0.0, 9.0), bucket.take(0.0, 9.0)] == [0.0, 2.0]
+    bucket.check()
+
+
 def test_a_clock_that_goes_back_gives_nothing() -> None:
     bucket = TokenBucket(rate=1.0, burst=1.0, now=10.0)
     bucket.take(10.0)

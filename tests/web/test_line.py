@@ -70,6 +70,19 @@ async def test_after_the_end_only_the_close_frame_is_sent(peer: Peer) -> None:
     assert peer.took == [4403]
 
 
+@pytest.mark.parametrize(("letter", "told"), [("x", 123), ("\u00e9", 61), ("\U0001f600", 30)])
+async def test_a_reason_is_cut_to_what_a_close_frame_has_room_for(letter: str, told: int) -> None:
+    said: list[Message] = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    line = Line(send, ManualClock(), 20.0)
+    line.end(4400, letter * 500)
+    await line.shut()
+    assert said == [{"type": "websocket.close", "code": 4400, "reason": letter * told}]
+
+
 async def test_nothing_is_sent_to_a_peer_that_has_gone(peer: Peer) -> None:
     peer.line.give_up()
     peer.line.end(1012, "too late")

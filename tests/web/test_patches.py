@@ -21,7 +21,7 @@ from chord.records import Delta
 from chord.state import take_in
 from chord.testing.strategies import states
 from chord.web.leaves import WireError
-from chord.web.patches import JsonPatch, PatchFailed, read_merge_patch, read_pointer
+from chord.web.patches import COPIED, JsonPatch, PatchFailed, read_merge_patch, read_pointer
 
 
 def patched(state: dict[str, Any], *operations: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +146,43 @@ def test_what_fails_says_nothing_of_what_is_there() -> None:
     with pytest.raises(PatchFailed) as failed:
         JsonPatch([op("test", "/pin", value="0000")])({"pin": "1234"})
     assert str(failed.value) == "operation 0: another value at '/pin'"
+
+
+# -- what a patch may copy -----------------------------------------------------------------------
+
+
+def test_a_list_that_is_copied_into_itself_again_and_again_fails() -> None:
+    doubled = [move("/l", "/l/-", "copy")] * 60
+    with pytest.raises(PatchFailed, match="more to copy than a patch may at '/l/-'"):
+        JsonPatch([op("add", "/l", value=[0]), *doubled])({})
+
+
+@pytest.mark.parametrize("value", ["x" * 20_000, b"x" * 20_000, [0] * 2_000, {"k" * 20_000: 1}])
+def test_what_is_large_is_not_copied_a_hundred_times(value: Any) -> None:
+    with pytest.raises(PatchFailed, match="more to copy"):
+        JsonPatch([move("/a", f"/b{n}", "copy") for n in range(100)])({"a": value})
+    assert JsonPatch([move("/a", f"/b{n}", "copy") for n in range(10)])({"a": value})
+
+
+def test_a_patch_may_copy_as_much_at_each_try() -> None:
+    patch = JsonPatch([move("/a", "/b", "copy")])
+    state = {"a": "x" * (COPIED - 100)}
+    assert patch(state) == patch(state) == {"b": state["a"]}
+
+
+def test_what_moves_made_too_deep_is_not_copied() -> None:
+    deeper = [op("add", "/b", value={}), move("/a", "/b/a"), move("/b", "/a")]
+    with pytest.raises(PatchFailed, match="nested too deep to copy"):
+        JsonPatch([*deeper * 5_000, move("/a", "/c", "copy")])({"a": {}})
+
+
+@pytest.mark.parametrize("wanted", ["", "eA==", None, 7])
+def test_bytes_are_not_said_as_text_to_be_told_from_less(
+    wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chord.web.patches.lower", lambda *_, **__: pytest.fail("said"))
+    with pytest.raises(PatchFailed):
+        JsonPatch([op("test", "/a", value=wanted)])({"a": b"x" * 10_000})
 
 
 @pytest.mark.parametrize(

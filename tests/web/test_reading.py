@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -128,6 +129,23 @@ async def test_those_who_ask_the_same_are_given_the_same_bytes(chord: StatelessC
     first = await desk.reading.sync(ANA, None, Encoding.JSON)
     async with desk.reading.watch(ANA, None, 0.0, Encoding.JSON) as frames:
         assert await anext(frames) is first
+
+
+async def test_a_crowd_is_told_one_frame_in_each_encoding(chord: StatelessChord) -> None:
+    desk = make_desk(chord, project=None)
+    encodings = [Encoding.JSON, Encoding.MSGPACK, Encoding.JSON, Encoding.MSGPACK]
+    async with AsyncExitStack() as stack:
+        watches = [
+            await stack.enter_async_context(desk.reading.watch(ANA, None, 0.0, each))
+            for each in encodings
+        ]
+        for watch in watches:
+            await anext(watch)
+        await chord.update_context("game", {"deck": []})
+        frames = [await anext(watch) for watch in watches]
+    assert frames[0] is frames[2]
+    assert frames[1] is frames[3]
+    assert [type(frame.data) for frame in frames[:2]] == [str, bytes]
 
 
 async def test_nothing_is_read_without_a_permit(chord: StatelessChord) -> None:

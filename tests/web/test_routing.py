@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
@@ -115,6 +116,38 @@ def test_the_path_below_a_mount_is_found_whatever_the_server_says_of_it(
     scope: dict[str, Any], segments: list[str]
 ) -> None:
     assert split_path(scope) == segments
+
+
+@pytest.mark.parametrize("raw", [b"http://door/things", b"things", b"*"])
+def test_what_does_not_begin_with_a_slash_is_no_path(raw: bytes) -> None:
+    assert split_path({"path": raw.decode(), "raw_path": raw}) == []
+
+
+@pytest.mark.parametrize("root", ["", "/app"])
+def test_a_path_of_many_slashes_is_decoded_twice_at_the_most(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def decode(path: str) -> bytes:
+        decoded.append(path)
+        return unquote_to_bytes(path)
+
+    monkeypatch.setattr("chord.web.routing.unquote_to_bytes", decode)
+    path = f"{root}/" + "/" * 2000
+    raw = path.replace("app/", "app%2F").encode()
+    assert split_path({"path": path, "root_path": root, "raw_path": raw}) in ([], [""] * 2001)
+    assert len("".join(decoded)) <= 2 * len(raw)
+
+
+def test_a_path_is_split_once_for_all_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    scope: dict[str, Any] = {"type": "http", "path": "/m/things", "raw_path": b"/m/things"}
+    assert ROUTER.routes[0].matches(scope)[0] is Match.NONE
+    with monkeypatch.context() as patched:
+        patched.setattr("chord.web.routing.split_path", lambda scope: pytest.fail("split again"))
+        assert ROUTER.routes[1].matches(scope)[0] is Match.NONE
+    scope["root_path"] = "/m"
+    assert ROUTER.routes[0].matches(scope)[0] is Match.FULL
 
 
 def test_a_route_is_for_http_only() -> None:

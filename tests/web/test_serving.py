@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from chord import StatelessChord
 from chord.web.door import Door
-from chord.web.serving import Nearby, is_loopback, listen, name
+from chord.web.serving import UNSENT, Nearby, is_loopback, listen, name
 from tests.web.visitor import Visitor, knock, make_scope
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +64,23 @@ async def test_a_socket_that_is_bound_has_a_name() -> None:
         writer.close()
         with pytest.raises(OSError, match="in use"), listen("127.0.0.1", port):
             pass
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="not on this system")
+def test_the_kernel_takes_little_for_who_does_not_read() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(listener.getsockname())
+        connection, _ = listener.accept()
+        with connection:
+            connection.setblocking(False)
+            assert UNSENT // 2 < fill(connection) < 4 * UNSENT
+
+
+def fill(connection: socket.socket) -> int:
+    """Send until no more is taken; return the bytes that were."""
+    taken = 0
+    with suppress(BlockingIOError):
+        while True:
+            taken += connection.send(bytes(1024))
+    return taken

@@ -15,6 +15,7 @@ from chord.clock import ManualClock
 from chord.stateless import StatelessChord
 from chord.web.door import Door
 from chord.web.limits import Limits
+from chord.web.session import TOKEN
 from chord.web.wire import Encoding
 from tests.waiting import turn, until
 from tests.web.visitor import Closed, Visitor, visit
@@ -342,6 +343,58 @@ async def test_who_does_not_heed_it_is_closed(chord: StatelessChord) -> None:
         assert await visitor.hear_end() == 4429
 
 
+async def test_a_long_message_waits_until_its_tokens_are_there(chord: StatelessChord) -> None:
+    clock = ManualClock()
+    limits = Limits(rate=1.0, burst=4.0, heartbeat=1000.0)
+    async with visit(open_door(chord, limits=limits, clock=clock)) as visitor:
+        long = {"text": "x" * 3 * TOKEN}
+        assert (await visitor.ask("set", ref=1, context="new", state=long))["type"] == "done"
+        timers = clock.pending()
+        visitor.say("set", ref=2, context="new", state={})
+        visitor.say("set", ref=3, context="new", state=long)
+        assert (await visitor.hear())["code"] == "rate-limited"
+        await until(lambda: clock.pending() > timers)
+        assert visitor.heard_nothing()
+        clock.advance(4.0)
+        assert (await visitor.hear())["ref"] == 3
+
+
+async def test_who_waits_for_its_tokens_is_not_taken_for_dead(chord: StatelessChord) -> None:
+    clock = ManualClock()
+    limits = Limits(rate=1.0, burst=64.0, heartbeat=10.0)
+    async with visit(open_door(chord, limits=limits, clock=clock)) as visitor:
+        visitor.say("set", ref=1, context="new", state={"text": "x" * 63 * TOKEN})
+        await visitor.hear_only("done")
+        timers = clock.pending()
+        visitor.say("set", ref=2, context="new", state={"text": "y" * 63 * TOKEN})
+        for _ in range(7):
+            await until(lambda: clock.pending() > timers)
+            clock.advance(10.0)
+            await turn()
+        while (message := await visitor.hear())["type"] == "ping":
+            pass
+        assert (message["type"], message["ref"]) == ("done", 2)
+
+
+async def test_others_have_their_turn_between_two_messages(chord: StatelessChord) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with visit(open_door(chord)) as visitor:
+        for _ in range(100):
+            visitor.say("pong")
+        visitor.say("sync", ref=1, context="room:1")
+        counting = asyncio.create_task(count())
+        await visitor.hear_only("full")
+        counting.cancel()
+        assert turns >= 100
+
+
 class Gated:
     """A runtime that answers nothing until it is let."""
 
@@ -375,6 +428,69 @@ async def test_who_has_too_much_under_way_is_not_read(chord: StatelessChord) -> 
         gated.may_answer.set()
         refs = {(await visitor.hear_only("full"))["ref"] for _ in range(10)}
         assert refs == set(range(10))
+
+
+# -- a read, and a recheck meanwhile -------------------------------------------------------------
+
+
+class Late(Gated):
+    """A runtime that reads at once, but tells it only when it is let."""
+
+    async def sync_context(self, *arguments: Any) -> Any:
+        reply = await self._chord.sync_context(*arguments)
+        self.asked += 1
+        await self.may_answer.wait()
+        return reply
+
+
+async def test_what_was_read_before_a_recheck_is_not_told_after_it(chord: StatelessChord) -> None:
+    late, allowed = Late(chord), {"read"}
+    door = open_door(late, authorize=lambda name, action, context: action in allowed)
+    async with visit(door) as visitor:
+        visitor.say("sync", ref=1, context="room:1")
+        await until(lambda: late.asked == 1)
+        allowed.clear()
+        await door.recheck()
+        late.may_answer.set()
+        fault = await visitor.hear_only("error")
+        assert (fault["code"], fault["ref"]) == ("forbidden", 1)
+
+
+async def test_who_may_read_after_a_recheck_is_told_what_is_read_then(
+    chord: StatelessChord,
+) -> None:
+    late = Late(chord)
+    door = open_door(late, authorize=lambda *_: True)
+    async with visit(door) as visitor:
+        visitor.say("sync", ref=1, context="room:1")
+        await until(lambda: late.asked == 1)
+        await door.recheck()
+        await chord.update_context("room:1", {"n": 2})
+        late.may_answer.set()
+        assert (await visitor.hear_only("full"))["state"] == {"n": 2}
+        assert (await visitor.ask("sync", ref=2, context="room:1"))["ref"] == 2
+
+
+async def test_what_waits_for_a_slow_peer_is_not_told_after_a_recheck(
+    chord: StatelessChord,
+) -> None:
+    late, allowed = Late(chord), {"read"}
+    late.may_answer.set()
+    door = open_door(late, authorize=lambda name, action, context: action in allowed)
+    async with visit(door) as visitor:
+        visitor.reads.clear()
+        before = visitor.sent
+        visitor.say("sync", ref=1, context="room:1")
+        await until(lambda: visitor.sent > before)
+        visitor.say("sync", ref=2, context="room:1")
+        await until(lambda: late.asked == 2)
+        await turn()
+        allowed.clear()
+        await door.recheck()
+        visitor.reads.set()
+        assert (await visitor.hear_only("full"))["ref"] == 1
+        fault = await visitor.hear_only("error")
+        assert (fault["code"], fault["ref"]) == ("forbidden", 2)
 
 
 # -- a slow peer, a dead peer --------------------------------------------------------------------

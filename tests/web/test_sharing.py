@@ -55,6 +55,15 @@ def test_what_takes_all_the_room_is_not_remembered() -> None:
     sharing.check()
 
 
+@pytest.mark.parametrize(("letter", "width"), [("x", 1), ("\u0416", 2), ("\U0001f600", 4)])
+def test_a_text_counts_for_the_bytes_that_it_takes(letter: str, width: int) -> None:
+    sharing = Sharing(100_000)
+    sharing.share("key", lambda: Frame("full", "e:1", letter + "x" * 9_999))
+    told = sharing.statistics()["remembered_bytes"]
+    assert width * 10_000 <= told - OVERHEAD < width * 10_000 + 100
+    sharing.check()
+
+
 def test_what_could_not_be_made_is_not_remembered() -> None:
     sharing = Sharing(10_000)
     with pytest.raises(ZeroDivisionError):

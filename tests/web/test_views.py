@@ -288,6 +288,15 @@ def test_a_new_context_is_all_in_sight_of_who_makes_it() -> None:
             views.check_creation("ana", state)
 
 
+def test_a_write_that_no_projection_can_show_is_out_of_sight() -> None:
+    views = Views(Hooks(project=lambda state, who: {"people": dict(state["people"])}), 10)
+    state = {"people": {"ana": 1}}
+    with pytest.raises(OutOfSight):
+        views.check_write("ana", state, state, {"people": REMOVE})
+    with pytest.raises(OutOfSight):
+        views.check_creation("ana", {})
+
+
 @given(states(), patches())
 def test_who_sees_all_may_write_whatever_fits(state: Any, changes: Any) -> None:
     views = Views(Hooks(project=lambda state, who: state), 10)

@@ -13,6 +13,10 @@
  * are `BigInt` (whole numbers beyond 2^53), `Uint8Array` (bytes) and `Rich` (all others); a number
  * that is whole is an int to the server. The protocol is told in `docs/wire.md`; times are seconds.
  *
+ * Writes are sent in the order in which they were asked for. One that the server refuses for now
+ * is sent again, and then comes after those that it let pass: where the order counts, await the
+ * one before the next, or say what is `expected`.
+ *
  * @module chord
  */
 
@@ -535,6 +539,7 @@ export class Replica {
 
 class Emitter {
   #listeners = new Map();
+  #untold = [];
 
   /**
    * Call a function at each event of this name. Returns what takes it away again.
@@ -549,6 +554,12 @@ class Emitter {
 
   /** @internal One listener's exception is reported, and hinders neither the others nor us. */
   _emit(name, event) {
+    this.#untold.push([name, event]);
+    if (this.#untold.length > 1) return; // who tells already tells this, too, in turn
+    for (; this.#untold.length; this.#untold.shift()) this.#tell(...this.#untold[0]);
+  }
+
+  #tell(name, event) {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
         listener(event);
@@ -569,12 +580,14 @@ function report(error) {
 /**
  * @typedef {object} Clock
  * @property {() => number} now  Seconds since whenever.
+ * @property {() => number} [wall]  Seconds since whenever, those too in which the machine slept.
  * @property {(seconds: number, act: () => void) => () => void} after  Returns what calls it off.
  */
 
 /** @type {Clock} */
 const REAL_CLOCK = {
   now: () => performance.now() / 1000,
+  wall: () => Date.now() / 1000,
   after(seconds, act) {
     const timer = setTimeout(act, seconds * 1000);
     return () => clearTimeout(timer);
@@ -607,6 +620,13 @@ class Timer {
     this.#cancel?.();
     this.#cancel = null;
   }
+}
+
+/** What tells the seconds since now: by either clock, for one may stand and one may be set back. */
+function stopwatch(clock) {
+  const read = () => [clock.now(), clock.wall?.() ?? 0];
+  const start = read();
+  return () => Math.max(...read().map((time, nth) => time - start[nth]));
 }
 
 /** Seconds until the next of so many tries: anything up to a limit that doubles. */
@@ -685,6 +705,7 @@ class Line {
   /** @type {any} */
   #socket = null;
   #tries = 0;
+  #tokens = 0; // asked for
   #since = 0;
   #heartbeat = 0;
   #pause;
@@ -702,14 +723,18 @@ class Line {
   connect() {
     this.#pause.stop();
     this.#turn("connecting");
+    if (this.status !== "connecting") return; // it was closed by who was told
     const { token } = this.#options;
     if (typeof token !== "function") return this.#open(token);
+    this.#tokens += 1;
+    const nth = this.#tokens;
+    const ifOurs = (act) => (said) =>
+      this.#tokens === nth && this.status === "connecting" && act(said);
+    this.#silence.start(OPENING, () => this.#doWithout(new Error("there are no credentials")));
     Promise.resolve()
       .then(token)
-      .then(
-        (said) => this.status === "connecting" && this.#socket === null && this.#open(said),
-        () => this.status === "connecting" && this.#retry(),
-      );
+      .then(ifOurs((said) => this.#open(said)))
+      .catch(ifOurs((error) => this.#doWithout(error)));
   }
 
   /** Try at once, where a pause would go on. */
@@ -727,6 +752,12 @@ class Line {
     this.#pause.stop();
     this.#turn("closed");
     socket?.close(1000);
+  }
+
+  #doWithout(error) {
+    this.#leave();
+    this.#retry();
+    this.#events.fault(error);
   }
 
   #open(token) {
@@ -792,8 +823,8 @@ class Line {
   #retry(atLeast = 0) {
     const pause = atLeast + backoff(this.#tries, this.#options.random);
     this.#tries += 1;
-    this.#turn("waiting");
     this.#pause.start(pause, () => this.connect());
+    this.#turn("waiting");
   }
 
   #turn(status, /** @type {ChordError | undefined} */ error = undefined) {
@@ -844,7 +875,7 @@ class Outbox {
       const timer = new Timer(this.#options.clock);
       const text = JSON.stringify(message);
       const { ref } = message;
-      const request = { ref, text, again, resolve, reject, timer, tries: 0, sentAt: null };
+      const request = { ref, text, again, resolve, reject, timer, tries: 0, age: null, open: 0 };
       this.#requests.set(ref, request);
       this.#say(request);
     });
@@ -857,8 +888,11 @@ class Outbox {
   fail(message) {
     const request = this.#requests.get(message.ref);
     const error = toError(message);
-    if (error.applied === false) request.sentAt = null;
+    if (error.applied === false) request.open -= 1; // of so many sendings nobody can tell
+    if (request.open <= 0) request.age = null;
     if (this.#mayHelp(error, request)) return this.#later(request, error.retryAfter);
+    // a name is looked up before what is expected: a conflict tells of every sending
+    if (request.open > 0 && error.code !== "conflict") error.applied = null;
     this.#take(message.ref).reject(error);
   }
 
@@ -870,28 +904,30 @@ class Outbox {
   /** The connection is gone: what cannot be sent twice ends here. */
   lose(code) {
     if (code === 1009 || code === 4413) this.#dropLargest();
-    for (const { ref, again, sentAt } of [...this.#requests.values()]) {
-      if (!again && sentAt !== null) this.#giveUp(ref);
+    for (const { ref, again, age } of [...this.#requests.values()]) {
+      if (!again && age !== null) this.#giveUp(ref);
     }
   }
 
   end(error) {
-    for (const [ref, { sentAt }] of [...this.#requests]) {
-      this.#take(ref).reject(unanswered(error, sentAt));
+    for (const [ref, { age }] of [...this.#requests]) {
+      this.#take(ref).reject(unanswered(error, age !== null));
     }
   }
 
   #say(request) {
     const { clock, opLifetime } = this.#options;
     if (this.#line.status !== "open") return;
-    if (request.sentAt !== null && clock.now() - request.sentAt > opLifetime) {
+    if (request.age !== null && request.age() > opLifetime) {
       return this.#giveUp(request.ref);
     }
     if (bytesOf(request.text) > (this.#line.limits.max_message ?? Infinity)) {
       return this.#refuseSize(request);
     }
     this.#line.send(request.text, () => {
-      request.sentAt ??= clock.now();
+      if (!this.#requests.has(request.ref)) return;
+      request.age ??= stopwatch(clock);
+      request.open += 1;
       if (request.again) request.timer.start(PATIENCE, () => this.#say(request));
     });
   }
@@ -922,7 +958,7 @@ class Outbox {
 
   /** Sent again it would close the next connection, too. */
   #dropLargest() {
-    const sent = [...this.#requests.values()].filter(({ sentAt }) => sentAt !== null);
+    const sent = [...this.#requests.values()].filter(({ age }) => age !== null);
     const [largest] = sent.sort((one, other) => other.text.length - one.text.length);
     if (largest) this.#refuseSize(largest);
   }
@@ -937,8 +973,8 @@ const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 const closed = () => new ChordError("closed", "this client is closed");
 
-const unanswered = ({ code, message }, sentAt) =>
-  new ChordError(code, message, { applied: sentAt === null ? false : null });
+const unanswered = ({ code, message }, sent) =>
+  new ChordError(code, message, { applied: sent ? null : false });
 
 // -- a watched context ---------------------------------------------------------------------------
 
@@ -977,6 +1013,9 @@ export class Room extends Emitter {
   #options;
   #replica = new Replica();
   #shown = [];
+  /** @type {{position: Position | null, state: State | null}} What of the replica is shown. */
+  #base = { position: null, state: null };
+  #held = []; // what the replica came to since, while it may tell of what is shown already
   #overlaid = false;
   #closed = false;
   /** @type {number | null} */
@@ -984,10 +1023,13 @@ export class Room extends Emitter {
   /** @type {Question | null} */
   #question = null;
   #asks = 0;
+  #failures = 0;
+  #failedAt = -Infinity;
   #heardAt = 0;
   #asking;
   #checking;
   #settling;
+  #holding;
   #settleReady;
 
   /** @internal Made by `Chord.watch`. */
@@ -999,12 +1041,13 @@ export class Room extends Emitter {
     this.#asking = new Timer(options.clock);
     this.#checking = new Timer(options.clock);
     this.#settling = new Timer(options.clock);
+    this.#holding = new Timer(options.clock);
     this.ready = this.#promise();
   }
 
   /** @type {Position | null} What the server's part of the state is at. */
   get position() {
-    return this.#replica.position;
+    return this.#base.position;
   }
 
   /** How many optimistic writes are in `state` that the server has not shown yet. */
@@ -1021,7 +1064,8 @@ export class Room extends Emitter {
     const said = lowerChanges(changes);
     const created = options.create && lowerState(options.create);
     const show = (state) => put(state ?? created?.read() ?? refuseNothing(), said.read());
-    return this.#write(optimistic && show, () => this.#chord._update(this.id, said, options));
+    const entry = optimistic && { show, adds: said.types.some(([, tag]) => ADDING.has(tag)) };
+    return this.#write(entry, () => this.#chord._update(this.id, said, options));
   }
 
   /**
@@ -1031,8 +1075,8 @@ export class Room extends Emitter {
    */
   async set(state, { optimistic = false, ...options } = {}) {
     const said = lowerState(state);
-    const show = () => said.read();
-    return this.#write(optimistic && show, () => this.#chord._set(this.id, said, options));
+    const entry = optimistic && { show: () => said.read(), adds: false };
+    return this.#write(entry, () => this.#chord._set(this.id, said, options));
   }
 
   /** Delete the context. @param {{expected?: Position}} [options] @returns {Promise<Commit>} */
@@ -1052,6 +1096,7 @@ export class Room extends Emitter {
 
   /** @internal Ask the server for what is lacking, and to go on from there. */
   _ask() {
+    if (this.#closed) return;
     this.#asking.stop();
     this.#checking.stop();
     this.#ref = this.#chord._nextRef();
@@ -1059,8 +1104,15 @@ export class Room extends Emitter {
     const { since } = this.#question;
     const { interval } = this.#options;
     const message = { type: "watch", context: this.id, since, interval, ref: this.#ref };
-    if (this.#chord._send(message)) this.#again(PATIENCE);
-    else this.#ref = null;
+    const sent = () => message.ref === this.#ref && this.#again(PATIENCE);
+    if (!this.#chord._send(message, sent)) this.#ref = null;
+  }
+
+  /** @internal Somebody else wants the replies as often as this. */
+  _hasten(interval = 0) {
+    if (interval >= (this.#options.interval ?? 0)) return;
+    this.#options = { ...this.#options, interval };
+    if (this.status !== "ended") this._ask();
   }
 
   /** @internal Whether this is the name of its question. */
@@ -1074,8 +1126,9 @@ export class Room extends Emitter {
     if (answers) this.#answered();
     const taken = this.#replica.receive(message, answers ? this.#question : null);
     if (taken === "deleted") return this.#gone();
-    if (taken === "applied" || taken === "current") this.#forgetSettled();
-    this.#show(taken === "applied" ? message.type : null);
+    const settled = taken === "applied" || taken === "current" ? this.#settled() : [];
+    this.#hold({ settled, reply: taken === "applied" ? message.type : null });
+    if (this.#closed) return;
     if (answers) this.#turn("live");
     if (this.#replica.state !== null) this.#settleReady.resolve(this);
     this.#heal();
@@ -1091,7 +1144,7 @@ export class Room extends Emitter {
       return this.#miss(answers ? this.#question : null);
     }
     this._emit("error", error);
-    if (PASSING.has(error.code)) return this.#again(error.retryAfter ?? 0);
+    if (PASSING.has(error.code)) return this.#recover(error.retryAfter ?? 0);
     this.#settleReady.reject(error);
     this.#replica.forget();
     this.#end();
@@ -1122,8 +1175,8 @@ export class Room extends Emitter {
     this.#end();
   }
 
-  async #write(show, send) {
-    const entry = show && { show, doneAt: null };
+  async #write(optimistic, send) {
+    const entry = optimistic && { ...optimistic, doneAt: null };
     if (entry) {
       this.#shown.push(entry);
       this.#show(null);
@@ -1140,29 +1193,56 @@ export class Room extends Emitter {
 
   /** The acknowledgement and what the watch says of it may come in any order. */
   #acknowledged(entry, { position, changed }) {
-    if (this.status === "ended" && position !== null && !this.#closed) this.#reopen();
+    if (this.status === "ended" && position !== null && !this.#closed) this._reopen();
     if (!entry) return;
-    if (!changed || this.#replica.knows(position)) return this.#drop(entry);
+    const known = !changed || this.#closed || this.#replica.knows(position);
+    if (known) return this.#drop(entry, position);
     entry.doneAt = position;
     if (!this.#settling.set) this.#settling.start(SETTLING, () => this.#ref ?? this._ask());
   }
 
-  /** What was acknowledged before this reply is in it. */
-  #forgetSettled() {
-    this.#shown = this.#shown.filter(({ doneAt }) => doneAt === null);
+  /** What was acknowledged before a reply is in it. */
+  #settled() {
     this.#settling.stop();
+    return this.#shown.filter(({ doneAt }) => doneAt !== null);
   }
 
-  #drop(entry) {
+  /**
+   * What the replica came to may tell of a write that has no acknowledgement yet. One that adds
+   * would be seen twice: for a moment, wait for its acknowledgement.
+   */
+  #hold({ settled, reply }) {
+    const { position, state } = this.#replica;
+    this.#held.push({ position, state, settled, reply });
+    if (this.state === null || !this.#adding()) return this.#release();
+    if (!this.#holding.set) this.#holding.start(SETTLING, () => this.#release());
+  }
+
+  #adding() {
+    return this.#shown.some(({ adds, doneAt }) => adds && doneAt === null);
+  }
+
+  #release(many = this.#held.length) {
+    const released = this.#held.splice(0, many);
+    if (this.#held.length === 0) this.#holding.stop();
+    this.#base = released.at(-1) ?? this.#base;
+    const settled = new Set(released.flatMap((held) => held.settled));
+    this.#shown = this.#shown.filter((entry) => !settled.has(entry));
+    this.#show(released.filter(({ reply }) => reply !== null).at(-1)?.reply ?? null);
+  }
+
+  /** What was held up to this position is seen with it, and all if nothing is left to wait for. */
+  #drop(entry, position = null) {
     if (!this.#shown.includes(entry)) return;
     this.#shown = this.#shown.filter((other) => other !== entry);
-    this.#show(null);
+    const upTo = this.#held.findIndex((held) => held.position === position) + 1;
+    this.#release(this.#adding() ? upTo : this.#held.length);
   }
 
   /** Tell what is to be seen now: what the server said, and upon it what it has not said yet. */
   #show(reply) {
     const previous = this.state;
-    const state = this.#shown.reduce(showUpon, this.#replica.state);
+    const state = this.#shown.reduce(showUpon, this.#base.state);
     const overlaid = this.#overlaid || this.#shown.length > 0;
     this.#overlaid = this.#shown.length > 0;
     const surely = reply === "delta" && !overlaid; // a delta tells of nothing but changes
@@ -1182,6 +1262,7 @@ export class Room extends Emitter {
 
   /** Ask where something is known to lack, the sooner the fewer the questions that did not help. */
   #heal() {
+    if (this.#closed) return;
     this.#heardAt = this.#options.clock.now();
     if (this.#ref !== null) return;
     if (this.#replica.needsSync) return this.#asking.set || this.#again(0);
@@ -1189,7 +1270,18 @@ export class Room extends Emitter {
     if (!this.#checking.set) this.#check(this.#options.verify);
   }
 
+  /** An answer alone is no sign that the watch will last: pauses grow until it was quiet. */
+  #recover(atLeast) {
+    const now = this.#options.clock.now();
+    if (now - this.#failedAt >= QUIET) this.#failures = 0;
+    this.#failedAt = now;
+    this.#asks = Math.max(this.#asks, this.#failures);
+    this.#failures += 1;
+    this.#again(atLeast);
+  }
+
   #again(atLeast) {
+    if (this.#closed) return;
     const { random } = this.#options;
     const pause = this.#asks === 0 && atLeast === 0 ? 0 : backoff(this.#asks, random, HEALING);
     this.#asks += 1;
@@ -1214,12 +1306,13 @@ export class Room extends Emitter {
 
   #end() {
     this._lose();
-    this.#forgetSettled();
     this.#turn("ended");
-    this.#show(null);
+    this.#hold({ settled: this.#settled(), reply: null });
+    this.#release();
   }
 
-  #reopen() {
+  /** @internal Ask for it anew, once it has ended. */
+  _reopen() {
     this.ready = this.#promise();
     this.#turn("connecting");
     this._ask();
@@ -1239,6 +1332,8 @@ export class Room extends Emitter {
 }
 
 const HEALING = { first: 0.1, longest: 10 };
+const QUIET = 30; // seconds without an error, after which the next one is the first again
+const ADDING = new Set(["append", "increment"]);
 const PASSING = new Set([...TEMPORARY, "internal"]);
 
 /** A write upon a state; one that does not fit any more is not to be seen. */
@@ -1270,7 +1365,8 @@ const lowerChanges = (changes) => lowerState(changes, { operators: true });
 /**
  * @typedef {object} ConnectOptions
  * @property {string | (() => string | Promise<string>)} [token]  Credentials, or what gives them
- *   anew at each connection; they go as the subprotocol `chord.token.<base64url>`.
+ *   anew at each connection, within 15 seconds; they go as the subprotocol
+ *   `chord.token.<base64url>`.
  * @property {string[]} [protocols]  More subprotocols to offer.
  * @property {number} [queue]  How many requests may wait for an answer; 1000.
  * @property {number} [verify]  Seconds of quiet after which a room asks whether it lacks anything;
@@ -1283,7 +1379,7 @@ const lowerChanges = (changes) => lowerState(changes, { operators: true });
 /**
  * A connection to a server, which comes back by itself. Events of `on`: `status`, with `{status,
  * error}`: `connecting`, `open`, `waiting` (until it tries again) or `closed`; and `error`, with
- * what the server said of no request and no room.
+ * what the server said of no request and no room, or what `token` threw.
  */
 export class Chord extends Emitter {
   /** @type {Line} */
@@ -1323,7 +1419,8 @@ export class Chord extends Emitter {
    * Keep a copy of a context. The same context is the same room.
    *
    * @param {string} id
-   * @param {{interval?: number}} [options]  `interval`: seconds between two replies, at least.
+   * @param {{interval?: number}} [options]  `interval`: seconds between two replies, at least; of
+   *   who asked for the same room the least counts.
    * @returns {Room}
    */
   watch(id, { interval } = {}) {
@@ -1331,6 +1428,8 @@ export class Chord extends Emitter {
     const known = this.#rooms.get(id);
     if (known) {
       known.holders += 1;
+      known.room._hasten(interval);
+      if (known.room.status === "ended") known.room._reopen();
       return known.room;
     }
     const room = new Room(this, id, { ...this.#options, interval });
@@ -1415,9 +1514,9 @@ export class Chord extends Emitter {
   }
 
   /** @internal Send what is of no use later; false where there is no connection. */
-  _send(message) {
+  _send(message, sent) {
     if (this.status !== "open") return false;
-    this.#line.send(JSON.stringify(message));
+    this.#line.send(JSON.stringify(message), sent);
     return true;
   }
 
@@ -1428,8 +1527,8 @@ export class Chord extends Emitter {
     known.holders -= 1;
     if (known.holders > 0) return;
     this.#rooms.delete(room.id);
-    room._end(closed());
     this._send({ type: "unwatch", context: room.id });
+    room._end(closed());
   }
 
   #request(message, again) {
@@ -1441,7 +1540,7 @@ export class Chord extends Emitter {
     const room = this.#rooms.get(context)?.room;
     try {
       if (type === "error") this.#fail(message, room);
-      else if (ref !== undefined && this.#outbox.has(ref)) this.#outbox.answer(message);
+      else if (ANSWERS.has(type) && this.#outbox.has(ref)) this.#outbox.answer(message);
       else if (REPLIES.has(type)) this.#reply(message, room);
     } catch (error) {
       this._emit("error", error);
@@ -1486,6 +1585,7 @@ export class Chord extends Emitter {
   }
 }
 
+const ANSWERS = new Set(["done", "result", "full", "delta", "current"]);
 const REPLIES = new Set(["full", "delta", "current", "deleted"]);
 
 const toCommit = ({ position, changed }) => ({ position, changed });

@@ -4,10 +4,13 @@ const flush = () => new Promise((resolve) => setImmediate(resolve));
 
 export class ManualClock {
   #time = 0;
+  #slept = 0;
   #timers = [];
   #count = 0;
 
   now = () => this.#time;
+
+  wall = () => this.#time + this.#slept;
 
   after = (seconds, act) => {
     this.#count += 1;
@@ -18,6 +21,11 @@ export class ManualClock {
 
   get pending() {
     return this.#timers.length;
+  }
+
+  /** The machine sleeps: nothing is done, and only the clock on the wall goes on. */
+  sleep(seconds) {
+    this.#slept += seconds;
   }
 
   /** Let time pass: whatever is due is done in turn, and what waits for it goes on. */

@@ -263,3 +263,69 @@ test("a closed client leaves nothing behind", async () => {
   assert.equal(room.status, "ended");
   assert.equal(clock.pending, 0);
 });
+
+test("a client that is closed as it tells of its status stays closed", async () => {
+  for (const when of ["waiting", "connecting"]) {
+    const { chord, clock, network } = makeWorld();
+    await clock.pass(1);
+    chord.on("status", ({ status }) => status === when && chord.close());
+    network.cut();
+    await clock.pass(60);
+    assert.equal(chord.status, "closed");
+    assert.equal(network.sockets.length, 1);
+    assert.equal(clock.pending, 0);
+  }
+});
+
+test("credentials that never come are asked for again", async () => {
+  const { clock, open } = makeWorld();
+  let count = 0;
+  const token = () => {
+    count += 1;
+    return count < 3 ? new Promise(() => {}) : "now";
+  };
+  const chord = open({ token });
+  const errors = collect(chord, "error");
+  await clock.pass(40);
+  assert.equal(chord.status, "open");
+  assert.equal(errors.length, 2);
+});
+
+test("credentials that come too late are not used", async () => {
+  const { clock, network, open } = makeWorld();
+  const given = [];
+  open({ token: () => new Promise((resolve) => given.push(resolve)) });
+  await clock.pass(16);
+  given[0]("old");
+  await clock.pass(1);
+  given[1]("new");
+  await clock.pass(1);
+  const offered = network.sockets.map(({ protocols }) => protocols[1]).filter(Boolean);
+  assert.deepEqual(offered, [`chord.token.${Buffer.from("new").toString("base64url")}`]);
+});
+
+test("why there are no credentials is told", async () => {
+  const { clock, open } = makeWorld();
+  const problem = new Error("signed out");
+  const chord = open({ token: () => Promise.reject(problem) });
+  const errors = collect(chord, "error");
+  await clock.pass(0.1);
+  assert.equal(errors[0], problem);
+});
+
+test("a WebSocket that cannot be made is told of, and tried again", async () => {
+  const { clock, network, open } = makeWorld();
+  let count = 0;
+  class Insecure extends network.WebSocket {
+    constructor(...how) {
+      count += 1;
+      if (count < 3) throw new Error("insecure");
+      super(...how);
+    }
+  }
+  const chord = open({ token: () => "mine", WebSocket: Insecure });
+  const errors = collect(chord, "error");
+  await clock.pass(5);
+  assert.deepEqual(errors.map(({ message }) => message), ["insecure", "insecure"]);
+  assert.equal(chord.status, "open");
+});

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { append, increment } from "../../../chord/web/static/chord.mjs";
-import { ROOM, collect, makeWorld, outcome, plain } from "./world.mjs";
+import { ROOM, collect, makeWorld, outcome, plain, watches } from "./world.mjs";
 
 const optimistic = true;
 
@@ -35,15 +35,15 @@ test("a plain value that was written optimistically is told of once", async () =
 });
 
 test("an optimistic write stands upon what others wrote meanwhile", async () => {
-  const { clock, room, server } = await watching({ log: [] });
-  server.update(ROOM, { log: ["theirs"] });
-  room.update({ log: append("mine") }, { optimistic });
-  assert.deepEqual(plain(room.state), { log: ["mine"] });
+  const { clock, room, server } = await watching({ a: 1, b: 1 });
+  server.update(ROOM, { a: 2 });
+  room.update({ b: 2 }, { optimistic });
+  assert.deepEqual(plain(room.state), { a: 1, b: 2 });
   await clock.pass(0.0012);
-  assert.deepEqual(plain(room.state), { log: ["theirs", "mine"] });
+  assert.deepEqual(plain(room.state), { a: 2, b: 2 });
   assert.equal(room.pending, 1);
   await clock.pass(1);
-  assert.deepEqual(plain(room.state), { log: ["theirs", "mine"] });
+  assert.deepEqual(plain(room.state), { a: 2, b: 2 });
   assert.equal(room.pending, 0);
 });
 
@@ -149,4 +149,62 @@ test("a write that was acknowledged, and of which nothing comes, is asked for", 
   await clock.pass(1);
   assert.equal(room.pending, 0);
   assert.deepEqual(plain(room.state), { n: 1 });
+});
+
+test("an append is not seen twice, though its change comes before its answer", async () => {
+  const { clock, room, changes } = await watching({ log: [] });
+  const write = room.update({ log: append("hi") }, { optimistic });
+  await clock.pass(1);
+  await write;
+  assert.deepEqual(changes.map(({ state }) => plain(state)), [{ log: ["hi"] }]);
+});
+
+test("of several writes that add, each is seen once at any time", async () => {
+  const { clock, room, server, changes } = await watching({ n: 0, other: 0 });
+  for (let nth = 0; nth < 20; nth += 1) {
+    room.update({ n: increment() }, { optimistic });
+    if (nth % 3 === 0) server.update(ROOM, { other: nth });
+    await clock.pass(0.0007);
+  }
+  await clock.pass(1);
+  const sums = changes.map(({ state }) => state.n);
+  assert.deepEqual(sums, [...sums].sort((one, other) => one - other));
+  assert.equal(Math.max(...sums), 20);
+  assert.deepEqual(plain(room.state), { n: 20, other: 18 });
+});
+
+test("what others wrote is seen in a moment, though a write that adds has no answer", async () => {
+  const { clock, room, server } = await watching({ log: [] });
+  server.mute = true;
+  room.update({ log: append("mine") }, { optimistic });
+  server.update(ROOM, { log: ["theirs"] });
+  const before = room.position;
+  await clock.pass(0.05);
+  assert.deepEqual(plain(room.state), { log: ["mine"] });
+  assert.equal(room.position, before);
+  await clock.pass(0.1);
+  assert.deepEqual(plain(room.state), { log: ["theirs", "mine"] });
+  assert.equal(room.position, server.position(ROOM));
+});
+
+test("a refusal ends the wait for it: what others wrote is seen", async () => {
+  const { clock, room, server } = await watching({ log: [] });
+  server.refusal = () => ["forbidden", {}];
+  const refused = outcome(room.update({ log: append("mine") }, { optimistic }));
+  server.update(ROOM, { log: ["theirs"] });
+  await clock.pass(0.003);
+  assert.equal((await refused).code, "forbidden");
+  assert.deepEqual(plain(room.state), { log: ["theirs"] });
+});
+
+test("a room that is closed before the answer to its write asks for nothing more", async () => {
+  const { clock, room, server } = await watching({ n: 1 });
+  const write = room.update({ n: 2 }, { optimistic });
+  room.close();
+  await clock.pass(1);
+  await write;
+  const before = watches(server).length;
+  await clock.pass(60);
+  assert.equal(watches(server).length, before);
+  assert.equal(room.pending, 0);
 });

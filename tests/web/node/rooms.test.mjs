@@ -269,3 +269,110 @@ test("a delta that comes to nothing is not told of", async () => {
   assert.equal(room.position, "e1:3");
   assert.equal(changes.length, 1);
 });
+
+test("a room that is closed in a listener is closed for good", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1 } });
+  const room = chord.watch(ROOM);
+  room.on("change", () => room.close());
+  await clock.pass(600);
+  assert.equal(room.status, "ended");
+  assert.equal(watches(server).length, 1);
+});
+
+test("a room that is closed as it tells of an error is closed for good", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1 } });
+  const room = chord.watch(ROOM);
+  await clock.pass(1);
+  room.on("error", () => room.close());
+  server.push({ type: "error", code: "unavailable", message: "not now", context: ROOM });
+  await clock.pass(600);
+  assert.equal(room.status, "ended");
+  assert.equal(watches(server).length, 1);
+});
+
+test("a room that is closed as it goes live leaves nothing behind", async () => {
+  const { chord, clock } = makeWorld({ state: { n: 1 } });
+  const room = chord.watch(ROOM);
+  await clock.pass(0.0015);
+  const before = clock.pending;
+  room.on("status", () => room.close());
+  await clock.pass(1);
+  assert.equal(room.status, "ended");
+  assert.ok(clock.pending < before, `${clock.pending}`);
+});
+
+test("every listener is told of all in the order in which it came to be", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1, seen: 1 } });
+  const room = chord.watch(ROOM);
+  await clock.pass(1);
+  room.on("change", ({ state: { n, seen } }) => {
+    if (seen < n) room.update({ seen: n }, { optimistic: true });
+  });
+  const changes = collect(room, "change");
+  server.update(ROOM, { n: 2 });
+  await clock.pass(1);
+  const told = changes.map(({ state }) => plain(state));
+  assert.deepEqual(told, [{ n: 2, seen: 1 }, { n: 2, seen: 2 }]);
+});
+
+test("a room that has ended begins anew where it is asked for again", async () => {
+  const { chord, clock, server } = makeWorld();
+  chord.watch(ROOM);
+  await clock.pass(1);
+  server.set(ROOM, { n: 1 });
+  const room = chord.watch(ROOM);
+  await clock.pass(1);
+  assert.equal(room.status, "live");
+  assert.equal(await room.ready, room);
+  assert.deepEqual(plain(room.state), { n: 1 });
+});
+
+test("a context that is watched again as its room ends is watched", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1 } });
+  const room = chord.watch(ROOM);
+  await clock.pass(1);
+  let again;
+  room.on("status", () => (again = chord.watch(ROOM)));
+  room.close();
+  await clock.pass(1);
+  server.update(ROOM, { n: 2 });
+  await clock.pass(1);
+  assert.deepEqual(plain(again.state), { n: 2 });
+});
+
+test("a question that still waits to be sent is not asked again", async () => {
+  const { chord, clock, server } = makeWorld();
+  server.limits = { rate: 4, burst: 4 };
+  const ids = Array.from({ length: 100 }, (_, nth) => `room:${nth}`);
+  for (const id of ids) server.set(id, { n: 1 });
+  const rooms = ids.map((id) => chord.watch(id));
+  for (let nth = 0; nth < 4; nth += 1) {
+    server.ping();
+    await clock.pass(10);
+  }
+  assert.ok(rooms.every(({ status }) => status === "live"));
+  assert.equal(watches(server).length, 100);
+});
+
+test("a watch that is answered and then ended for now is asked for ever more seldom", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1 } });
+  chord.watch(ROOM);
+  const end = { type: "error", code: "internal", message: "a fault", applied: null, context: ROOM };
+  let ended = 0;
+  for (let nth = 0; nth < 3000; nth += 1) {
+    await clock.pass(0.01);
+    if (watches(server).length > ended) server.push(end);
+    ended = watches(server).length;
+  }
+  assert.ok(ended > 3 && ended < 15, `${ended}`);
+});
+
+test("of who asked for the same room the least interval counts", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 1 } });
+  chord.watch(ROOM, { interval: 5 });
+  await clock.pass(1);
+  chord.watch(ROOM, { interval: 9 });
+  chord.watch(ROOM, { interval: 2 });
+  await clock.pass(1);
+  assert.deepEqual(watches(server).map(({ interval }) => interval), [5, 2]);
+});

@@ -268,3 +268,111 @@ test("a message that ends the connection by its size is not sent again", async (
   assert.equal((await large).code, "too-large");
   assert.equal((await small).changed, true);
 });
+
+/** A write that was done, and whose answer was lost with the connection. */
+async function unheard(world) {
+  const { chord, clock, network } = world;
+  await clock.pass(1);
+  const write = outcome(chord.update(ROOM, { n: increment() }));
+  await clock.pass(0.0015);
+  network.cut();
+  return write;
+}
+
+test("a write that is refused when it is sent again may have been done at first", async () => {
+  const world = makeWorld({ state: { n: 0 } });
+  const write = unheard(world);
+  await world.clock.pass(1.01);
+  world.server.refusal = () => ["forbidden", {}];
+  await world.clock.pass(5);
+  const error = await write;
+  assert.equal(world.server.state(ROOM).n, 1);
+  assert.deepEqual([error.code, error.applied], ["forbidden", null]);
+});
+
+test("a write that is put off when it is sent again may have been done at first", async () => {
+  const world = makeWorld({ state: { n: 0 } });
+  const write = unheard(world);
+  await world.clock.pass(1.01);
+  world.server.refusal = () => ["overloaded", { retry_after: 60 }];
+  await world.clock.pass(5);
+  world.chord.close();
+  assert.equal((await write).applied, null);
+});
+
+test("a refusal of what was sent again gives it no more time", async () => {
+  const world = makeWorld({ state: { n: 0 } });
+  const { clock, server } = world;
+  const write = unheard(world);
+  await clock.pass(1.01);
+  server.refusal = () => ["overloaded", { retry_after: 100 }];
+  await clock.pass(250);
+  server.refusal = null;
+  server.contexts.get(ROOM).ops.clear();
+  await clock.pass(200);
+  assert.equal((await write).code, "unknown-outcome");
+  assert.equal(server.state(ROOM).n, 1);
+});
+
+test("a write grows older while the machine sleeps", async () => {
+  const world = makeWorld({ state: { n: 0 } });
+  const { clock, server } = world;
+  const write = unheard(world);
+  await clock.pass(1.01);
+  clock.sleep(3600);
+  server.contexts.get(ROOM).ops.clear();
+  await clock.pass(5);
+  assert.equal((await write).code, "unknown-outcome");
+  assert.equal(server.state(ROOM).n, 1);
+});
+
+test("a clock that is set back gives a write no more time", async () => {
+  const world = makeWorld({ state: { n: 0 } });
+  const write = unheard(world);
+  await world.clock.pass(1.01);
+  world.network.down = true;
+  world.clock.sleep(-3600);
+  await world.clock.pass(300);
+  world.network.down = false;
+  await world.clock.pass(60);
+  assert.equal((await write).code, "unknown-outcome");
+});
+
+test("a message of a kind that is not known answers nothing", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 0 } });
+  await clock.pass(1);
+  const write = chord.update(ROOM, { n: 1 });
+  server.push({ type: "progress", ref: 1, percent: 10 });
+  await clock.pass(1);
+  assert.deepEqual(await write, { position: "e1:2", changed: true });
+});
+
+test("a write that is answered as it waits to be said again is said once more", async () => {
+  const { chord, clock, network, server } = makeWorld({ state: { n: 0 } });
+  server.limits = { rate: 1, burst: 1 };
+  await clock.pass(1);
+  server.mute = true;
+  const write = chord.update(ROOM, { n: 1 }, { opId: "mine" });
+  for (let nth = 0; nth < 20; nth += 1) outcome(chord.update(ROOM, { m: nth }));
+  await clock.pass(12);
+  const [socket] = network.sockets;
+  const { ref } = socket.sent.find(({ op }) => op === "mine");
+  socket.take(JSON.stringify({ type: "done", ref, position: "e1:2", changed: true }));
+  server.mute = false;
+  for (let nth = 0; nth < 10; nth += 1) {
+    server.ping();
+    await clock.pass(15);
+  }
+  assert.equal((await write).changed, true);
+  assert.ok(socket.sent.filter(({ op }) => op === "mine").length <= 2);
+});
+
+test("a refusal does not tell of a sending that nobody could tell about", async () => {
+  const { chord, clock, server } = makeWorld({ state: { n: 0 } });
+  server.refusal = () => ["unknown-outcome", { applied: null }];
+  const write = outcome(chord.update(ROOM, { n: increment() }));
+  await clock.pass(0.01);
+  server.refusal = () => ["forbidden", {}];
+  await clock.pass(5);
+  assert.deepEqual([(await write).code, (await write).applied], ["forbidden", null]);
+});
