@@ -22,7 +22,7 @@ from chord.client.socket import Dialer, Headers, MakeHeaders
 from chord.client.subscription import Subscription
 from chord.clock import Clock, SystemClock
 from chord.codec import Codec
-from chord.errors import ChordClosed, ChordError, DeadlineExceeded, OutcomeTimeout
+from chord.errors import ChordClosed, ChordError, DeadlineExceeded, OutcomeTimeout, OutcomeUnknown
 from chord.requests import check_context_id
 from chord.state import adopt, take_in, take_in_changes
 from chord.web.leaves import Other, Types, lower, lower_partial, raise_value
@@ -273,6 +273,8 @@ class Client:
         )
         reply = await self._wait(waiting, timeout)
         if isinstance(reply, Fault):
+            if waiting.unsure and reply.applied is False and reply.code != "conflict":
+                raise OutcomeUnknown(waiting.context_id, f"sent before, and now: {reply.message}")
             raise explain(reply, waiting.context_id, expected=expected)
         return reply
 
@@ -299,16 +301,20 @@ class Client:
 
     async def run(self) -> None:
         """Keep a connection until cancelled, or until the server refuses for good."""
-        self._ended = None
         try:
             await self._link.run()
         except ChordError as refusal:
             self._ended = refusal
-        except Exception:
+        except Exception as error:
             _log.exception("the client has failed")
+            self._ended = ChordClosed(f"the client has failed: {error!r:.200}")
         finally:
-            self._ended = self._ended or ChordClosed("the client is closed")
-            self._exchange.end(self._ended)
+            self.end()
+
+    def end(self) -> None:
+        """Refuse everything from now on, and tell who waits."""
+        self._ended = self._ended or ChordClosed("the client is closed")
+        self._exchange.end(self._ended)
 
     def __repr__(self) -> str:
         return f"<Client {self._link!r} {self._exchange!r}>"
@@ -363,3 +369,4 @@ async def connect(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        client.end()  # a task that never began ends nothing

@@ -6,13 +6,16 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from chord.client.ages import Ages
 from chord.client.backoff import Backoff
 from chord.client.faults import Invalid
 from chord.client.outbox import Outbox, Waiting
+from chord.client.pace import Pace, read_limit
 from chord.client.replica import Ask
 from chord.client.socket import Lost
 from chord.client.subscription import Subscription
@@ -50,6 +53,8 @@ _log = logging.getLogger("chord.client")
 class Exchange:
     """Lines up what is to be said, and gives answers to who asked; outlives its connections.
 
+    It says no more at once than the server allows. Where an answer was too large for the client, it
+    is `wary` on the next connection: it asks one by one, so that it knows whose answer that is.
     `wake` is called when there is something to say.
     """
 
@@ -72,8 +77,14 @@ class Exchange:
         self._codec = codec
         self._refs = itertools.count(1)
         self._hello: Hello | None = None
+        self._ages = Ages(clock)
+        self._pace = Pace(clock, wake)
+        self._max_message = inf
+        self._pongs = 0
         self._urgent: deque[RequestMessage] = deque()
         self._outbox = Outbox(limit)
+        self._wary = False
+        self._asked: Any = None
         self._subscriptions: dict[str, Subscription] = {}
         self._questions: dict[int, tuple[Subscription, Ask]] = {}
 
@@ -108,6 +119,8 @@ class Exchange:
     def drop(self, ref: int) -> None:
         """Nobody waits for this answer any more."""
         self._outbox.drop(ref)
+        if self._wary:
+            self._wake()
 
     def subscribe(self, context_id: str, interval: float) -> Subscription:
         """Return what keeps a replica of the context; the smallest interval asked for counts."""
@@ -132,9 +145,17 @@ class Exchange:
         """End it, if nobody is told of its news any more."""
         if subscription.rooms:
             return
-        subscription.disconnect()
+        self._stop_asking(subscription)
         if self._forget(subscription) and self.connected:
             self._say(Unwatch(context=subscription.context_id))
+
+    def _stop_asking(self, subscription: Subscription) -> None:
+        subscription.disconnect()
+        self._drop_questions(subscription)
+
+    def _drop_questions(self, subscription: Subscription) -> None:
+        for ref in [ref for ref, (asker, _) in self._questions.items() if asker is subscription]:
+            del self._questions[ref]
 
     def _forget(self, subscription: Subscription) -> bool:
         if self._subscriptions.get(subscription.context_id) is not subscription:
@@ -143,6 +164,8 @@ class Exchange:
         return True
 
     def _ask(self, subscription: Subscription, question: Ask) -> None:
+        if self._wary:
+            self._drop_questions(subscription)  # one without an answer would hold up the others
         ref = self.next_ref()
         self._questions[ref] = subscription, question
         self._say(
@@ -162,29 +185,46 @@ class Exchange:
         """Return the next message, None while there is none, or nobody to say it to."""
         if self._hello is None:
             return None
+        if self._pongs:
+            self._pongs -= 1
+            return encode(Pong(), self._encoding)
+        if self._wary and self._waits_for_answer():
+            return None
+        if not (self._urgent or self._outbox.unsent):
+            self._wary = False
+            return None
+        return self._speak_next() if self._pace.allows() else None
+
+    def _waits_for_answer(self) -> bool:
+        return self._asked in self._questions or self._outbox.is_sent(self._asked)
+
+    def _speak_next(self) -> bytes | None:
         if self._urgent:
-            return encode(self._urgent.popleft(), self._encoding)
-        now = self._clock.monotonic()
-        while (waiting := self._outbox.take(now)) is not None:
-            said = self._render(waiting, now)
+            urgent = self._urgent.popleft()
+            self._asked = getattr(urgent, "ref", None)
+            return encode(urgent, self._encoding)
+        while (waiting := self._outbox.take(self._ages.now())) is not None:
+            self._asked = waiting.ref
+            said = self._render(waiting)
             if said is not None:
+                waiting.size = len(said)
+                self._pace.add(waiting.size)
                 return said
             self._outbox.drop(waiting.ref)
         return None
 
-    def _render(self, waiting: Waiting, now: float) -> bytes | None:
+    def _render(self, waiting: Waiting) -> bytes | None:
         message: Any = waiting.message
         if waiting.deadline is not None:
-            message = replace(message, timeout=max(0.0, waiting.deadline - now))
+            left = waiting.deadline - self._clock.monotonic()
+            message = replace(message, timeout=max(0.0, left))
         try:
             said = encode(message, self._encoding)
         except _UNSAYABLE as error:
             waiting.fail(Invalid("invalid", f"cannot be said: {error!s:.200}"))
             return None
-        assert self._hello is not None
-        limit = self._hello.limits.get("max_message")
-        if limit is not None and len(said) > limit:
-            text = f"{len(said)} bytes, where the server takes {limit}"
+        if len(said) > self._max_message:
+            text = f"{len(said)} bytes, where the server takes {self._max_message:.0f}"
             waiting.fail(Invalid("too-large", text))
             return None
         return said
@@ -197,9 +237,15 @@ class Exchange:
             message = decode_reply(data, self._encoding)
         except WireError as error:
             return _log.warning("the server said what cannot be read: %s", error)
+        self._take(message)
+        if self._wary:
+            self._wake()
+
+    def _take(self, message: ReplyMessage) -> None:
         match message:
             case Ping():
-                self._say(Pong())
+                self._pongs += 1
+                self._wake()
             case Hello():
                 self._greet(message)
             case Full() | DeltaMessage() | Current() | Deleted():
@@ -211,7 +257,9 @@ class Exchange:
 
     def _greet(self, hello: Hello) -> None:
         self._hello = hello
-        for waiting in self._outbox.expire(self._clock.monotonic()):
+        self._pace.begin(hello.limits)
+        self._max_message = read_limit(hello.limits, "max_message")
+        for waiting in self._outbox.expire(self._ages.now()):
             waiting.fail(_lost(waiting))
         for subscription in tuple(self._subscriptions.values()):
             subscription.connect()
@@ -248,7 +296,7 @@ class Exchange:
 
     def _drop_ended(self, subscription: Subscription) -> None:
         if subscription.ended:
-            subscription.disconnect()
+            self._stop_asking(subscription)
             self._forget(subscription)
 
     # -- when it ends ----------------------------------------------------------------------------
@@ -256,18 +304,35 @@ class Exchange:
     def disconnect(self, why: Lost) -> None:
         """The connection is gone: what can be said again waits for the next one."""
         self._hello = None
+        self._pace.stop()
+        self._pongs = 0
         self._urgent.clear()
+        if why.overflown:
+            self._refuse_answer()
         self._questions.clear()
         for subscription in self._subscriptions.values():
             subscription.disconnect()
-        if why.too_large:
-            self._outbox.give_up()
-        for waiting in self._outbox.lose(self._clock.monotonic()):
+        largest = self._outbox.give_up_largest() if why.too_large else None
+        for waiting in [*filter(None, [largest]), *self._outbox.lose(self._ages.now())]:
             waiting.fail(_lost(waiting))
+
+    def _refuse_answer(self) -> None:
+        """An answer was larger than is taken: tell who asked, or find out who that is."""
+        if not self._wary:
+            self._wary = True
+            return
+        subscription, _ = self._questions.get(self._asked, (None, None))
+        if subscription is not None:
+            subscription.end(_too_large(subscription.context_id))
+            self._drop_ended(subscription)
+        elif (waiting := self._outbox.find_read(self._asked)) is not None:
+            waiting.fail(_too_large(waiting.context_id))
+            self._outbox.drop(waiting.ref)
 
     def end(self, error: ChordError) -> None:
         """There will be no other connection: who waits is told why."""
         self._hello = None
+        self._pace.stop()
         for subscription in tuple(self._subscriptions.values()):
             subscription.disconnect()
             subscription.end(error)
@@ -283,3 +348,7 @@ def _lost(waiting: Waiting) -> ChordError:
     if waiting.reads:
         return NotApplied(f"the connection was lost before {waiting.context_id!r} was read")
     return OutcomeUnknown(waiting.context_id, "the connection was lost before the answer came")
+
+
+def _too_large(context_id: str) -> ChordError:
+    return Invalid("too-large", f"what there is of {context_id!r} is more than `max_size` bytes")

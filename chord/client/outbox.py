@@ -19,7 +19,8 @@ class Waiting:
     """A request, and who waits for its answer.
 
     `again_for` says for how many seconds after it was first sent it may be sent again: not at all
-    where doing it twice would be one too many. `deadline` is a moment of the clock.
+    where doing it twice would be one too many. `deadline` is a moment of the clock, `size` is in
+    bytes, of what was sent; `lost` says that a connection ended before it brought the answer.
     """
 
     ref: int
@@ -29,6 +30,13 @@ class Waiting:
     again_for: float = NEVER
     deadline: float | None = None
     sent_at: float | None = None
+    size: int = 0
+    lost: bool = False
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it may have been done for a connection that was lost, whatever is said now."""
+        return self.lost and not self.reads
 
     @property
     def reads(self) -> bool:
@@ -54,6 +62,15 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._unsent) + len(self._sent)
 
+    @property
+    def unsent(self) -> int:
+        """How many wait to be sent."""
+        return len(self._unsent)
+
+    def is_sent(self, ref: Any) -> bool:
+        """Whether this waits for its answer."""
+        return ref in self._sent
+
     def put(self, waiting: Waiting) -> None:
         """Line up behind the others. Raises `Overloaded` where there are too many."""
         if len(self) >= self._limit:
@@ -73,15 +90,20 @@ class Outbox:
         """Return who waits for this answer, and forget about it."""
         return self._sent.pop(ref, None)
 
+    def find_read(self, ref: Any) -> Waiting | None:
+        """Return a request that only reads, and that waits for its answer."""
+        waiting = self._sent.get(ref)
+        return waiting if waiting is not None and waiting.reads else None
+
     def keep(self, ref: Any) -> bool:
         """Keep a request for the next connection, as this one will not answer it, if it can be."""
         waiting = self._sent.get(ref)
         return waiting is not None and waiting.again_for > NEVER
 
-    def give_up(self) -> None:
-        """Send nothing again of what was sent."""
-        for waiting in self._sent.values():
-            waiting.again_for = NEVER
+    def give_up_largest(self) -> Waiting | None:
+        """Return the largest that was sent, and forget about it."""
+        largest = max(self._sent.values(), key=lambda waiting: waiting.size, default=None)
+        return largest and self._sent.pop(largest.ref)
 
     def drop(self, ref: int) -> None:
         """Forget a request that nobody waits for any more."""
@@ -94,6 +116,7 @@ class Outbox:
         for ref, waiting in self._sent.items():
             if waiting.may_be_sent(now):
                 again[ref] = waiting
+                waiting.lost = True
             else:
                 lost.append(waiting)
         self._sent = {}

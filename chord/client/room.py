@@ -28,7 +28,8 @@ class Room:
 
     Entering waits for the first state; it raises `ContextNotFound`, or why there will be none.
     Iterate over it to be told of changes: each `Change` is what happened since the one before, so
-    a slow reader gets several in one, and misses nothing. It ends where the context is deleted.
+    a slow reader gets several in one, and misses nothing. It ends where the context is deleted, and
+    where the room is left.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Room:
         self._unsubscribe = unsubscribe
         self._subscription: Subscription | None = None
         self._news = asyncio.Event()
+        self._left = False
         self._told: Mapping[str, Any] = {}
         self._told_at: str | None = None
 
@@ -85,6 +87,8 @@ class Room:
         self._tell()
 
     def _leave(self, subscription: Subscription) -> None:
+        self._left = True
+        self._news.set()
         subscription.rooms.discard(self._news.set)
         self._unsubscribe(subscription)
 
@@ -96,7 +100,7 @@ class Room:
             change = self._tell()
             if change is not None:
                 return change
-            if self.deleted:
+            if self.deleted or self._left:
                 raise StopAsyncIteration
             await self._wait()
 
@@ -114,7 +118,8 @@ class Room:
         if self._subscription.error is not None:
             raise self._subscription.error
         await self._news.wait()
-        self._news.clear()
+        if not self._left:
+            self._news.clear()
 
     def __repr__(self) -> str:
         return f"<Room {self.context_id!r} at {self.position}>"

@@ -31,7 +31,8 @@ except ImportError as error:
 Headers: TypeAlias = Mapping[str, str]
 MakeHeaders: TypeAlias = Callable[[], Headers | Awaitable[Headers]]
 """Makes the headers of each handshake anew, as for credentials that run out. What it raises is
-tried again later, but for a `ChordError`, which ends the client."""
+tried again later, but for a `ChordError`, which ends the client. As the next may do better, the
+client does not end where the server takes these for nobody's (401, 4401), either."""
 
 MAX_SIZE: Final = 64 * 1024 * 1024
 """Bytes of the largest message that is taken from a server, unless said otherwise."""
@@ -40,37 +41,54 @@ CLOSING: Final = 1.0
 """Seconds in which the other side may answer that the socket is closed."""
 
 _FOR_GOOD: Final = frozenset({4400, 4401, 4403})
+_UNAUTHENTICATED: Final = 4401
 _CROWDED: Final = 4429
+_TOO_LARGE: Final = frozenset({1009, 4413})
 _PASSING_STATUSES: Final = frozenset({408, 425, 429})
 
 
 class Lost(Exception):
-    """The connection ended, or there was none; another try may do. `crowded`: but not soon."""
+    """The connection ended, or there was none; another try may do. `crowded`: but not soon.
 
-    def __init__(self, why: str, *, crowded: bool = False, too_large: bool = False) -> None:
+    `too_large`: what was said is more than the server takes; `overflown`: the other way round.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        crowded: bool = False,
+        too_large: bool = False,
+        overflown: bool = False,
+    ) -> None:
         super().__init__(why)
         self.crowded = crowded
         self.too_large = too_large
+        self.overflown = overflown
 
 
 @attrs.frozen
 class Socket:
-    """A connection that speaks one encoding. Its errors are `Lost` and `ConnectionRefused`."""
+    """A connection that speaks one encoding. Its errors are `Lost` and `ConnectionRefused`.
+
+    `renews` says that the next one has other credentials.
+    """
 
     _connection: ClientConnection
     _encoding: Encoding
+    _renews: bool = False
 
     async def receive(self) -> str | bytes:
         try:
             return await self._connection.recv()
         except ConnectionClosed as closed:
-            raise _read_end(closed) from None
+            raise _read_end(closed, self._renews) from None
 
     async def send(self, data: bytes) -> None:
         try:
             await self._connection.send(data, text=self._encoding is Encoding.JSON)
         except ConnectionClosed as closed:
-            raise _read_end(closed) from None
+            raise _read_end(closed, self._renews) from None
 
     async def close(self) -> None:
         await self._connection.close()
@@ -99,7 +117,7 @@ class Dialer:
                 **options,
             )
         except InvalidStatus as error:
-            raise _read_status(error) from None
+            raise _read_status(error, callable(self.headers)) from None
         except (InvalidURI, NegotiationError) as error:
             raise ConnectionRefused(0, str(error)) from None
         except (InvalidHandshake, OSError, EOFError) as error:
@@ -107,7 +125,7 @@ class Dialer:
         if connection.subprotocol != asked:
             await connection.close()
             raise ConnectionRefused(0, f"the server does not speak {asked}")
-        return Socket(connection, self.encoding)
+        return Socket(connection, self.encoding, callable(self.headers))
 
     async def _make_headers(self) -> Headers:
         if not callable(self.headers):
@@ -121,18 +139,27 @@ class Dialer:
             raise Lost(f"no headers: {error!r:.200}") from error
 
 
-def _read_status(error: InvalidStatus) -> Exception:
+def _read_status(error: InvalidStatus, renews: bool) -> Exception:
     status = error.response.status_code
+    if renews and status == 401:
+        return Lost(str(error))
     if 400 <= status < 500 and status not in _PASSING_STATUSES:
         return ConnectionRefused(status, error.response.reason_phrase)
     return Lost(str(error), crowded=status == 429)
 
 
-def _read_end(closed: ConnectionClosed) -> Exception:
+def _read_end(closed: ConnectionClosed, renews: bool) -> Exception:
+    if _ended_here(closed):
+        return Lost(str(closed), overflown=closed.sent is not None and closed.sent.code == 1009)
     end = closed.rcvd
     if end is None:
         return Lost(str(closed))
-    if end.code in _FOR_GOOD:
+    if end.code in _FOR_GOOD and not (renews and end.code == _UNAUTHENTICATED):
         return ConnectionRefused(end.code, end.reason)
-    too_large = end.code in (1009, 4413)
+    too_large = end.code in _TOO_LARGE
     return Lost(str(closed), crowded=end.code == _CROWDED, too_large=too_large)
+
+
+def _ended_here(closed: ConnectionClosed) -> bool:
+    """Whether the library ended it, as for a message that it does not take."""
+    return closed.sent is not None and not closed.rcvd_then_sent

@@ -18,7 +18,12 @@ from chord.web.wire import Fault, StateReply
 ANSWER_WITHIN: Final = 30.0
 """Seconds after which a question that was not answered is asked again."""
 
-_PASSING: Final = frozenset({"rate-limited", "overloaded", "quarantined", "unavailable", "closing"})
+QUIET: Final = 60.0
+"""Seconds without a fault after which the next one counts as the first."""
+
+_PASSING: Final = frozenset(
+    {"rate-limited", "overloaded", "quarantined", "unavailable", "closing", "internal"}
+)
 """Faults that do not last: it is asked again."""
 
 Question: TypeAlias = Callable[["Subscription", Ask], None]
@@ -28,7 +33,8 @@ class Subscription:
     """Keeps a replica up to date by asking to watch: again after a gap, and on a new connection.
 
     One question is under way at a time. The first after a gap is asked at once, and if its answer
-    did not help, the next after a pause, which grows. `ask` puts a question to the server.
+    did not help, the next after a pause, which grows. It grows from one fault of the server to the
+    next, too, whatever was told between them. `ask` puts a question to the server.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Subscription:
         self._connected = False
         self._question: Ask | None = None
         self._in_a_row = 0
+        self._calm_at = 0.0
         self._timer: Timer | None = None
 
     @property
@@ -86,6 +93,8 @@ class Subscription:
             taken = self.replica.receive(message, answers=answers)
         except WireError as error:
             return self.end(error)
+        except RecursionError:
+            return self.end(WireError("a state that is nested too deeply"))
         self._close_question(answers)
         self._go_on(taken)
 
@@ -95,7 +104,9 @@ class Subscription:
         if fault.code == "not-found":
             self._go_on(self.replica.forget(answers=answers))
         elif fault.code in _PASSING:
-            self._retry(fault.retry_after or 0.0)
+            self._settle_if_calm()
+            pause = self._retry(fault.retry_after or 0.0)
+            self._calm_at = self._clock.monotonic() + pause + QUIET
         else:
             self.end(explain(fault, self.context_id))
 
@@ -114,14 +125,21 @@ class Subscription:
             self._wake()
 
     def _settle(self) -> None:
-        self._in_a_row = 0
+        self._settle_if_calm()
         if self._question is None:
             self._cancel_timer()
 
-    def _retry(self, at_least: float) -> None:
-        """Ask at once the first time, and then wait, longer each time; one question at a time."""
+    def _settle_if_calm(self) -> None:
+        if self._clock.monotonic() >= self._calm_at:
+            self._in_a_row = 0
+
+    def _retry(self, at_least: float) -> float:
+        """Ask at once the first time, and then wait, longer each time; one question at a time.
+
+        Returns the pause before the question.
+        """
         if not self._connected or self.ended or self._question or self._timer:
-            return
+            return 0.0
         pause = at_least
         if self._in_a_row:
             backoff = self._backoff.pause(self._in_a_row - 1, chance=self._chance())
@@ -131,6 +149,7 @@ class Subscription:
             self._arm(pause)
         else:
             self._put_question()
+        return pause
 
     def _put_question(self) -> None:
         self._question = self.replica.ask()

@@ -186,6 +186,14 @@ async def test_what_is_too_large_for_the_server_is_not_sent() -> None:
         assert await small == Written("k:2", True)
 
 
+async def test_limits_that_make_no_sense_limit_nothing() -> None:
+    async with scripted() as script, client_of(script) as client:
+        asked = soon(client.set("room:1", {}))
+        line = await script.accept(max_message="many", rate=None, burst=-1)
+        await answer(line, Set)
+        assert await asked == Written("k:2", True)
+
+
 async def test_only_so_many_may_wait() -> None:
     async with scripted() as script, client_of(script, waiting_limit=1) as client:
         waiting = soon(client.get("room:1"))

@@ -6,14 +6,15 @@ import subprocess
 import sys
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
-from chord.client import Backoff, ConnectionRefused
+from chord.client import Backoff, ConnectionRefused, Invalid, RateLimited
 from chord.client.client import Written, connect
 from chord.clock import ManualClock
-from chord.errors import ChordClosed, NotApplied, OutcomeUnknown
-from chord.web.wire import Delete, Encoding, Hello, Ping, Pong, Sync, Update
+from chord.errors import ChordClosed, NotApplied, OutcomeUnknown, VersionConflict
+from chord.web.wire import Delete, Encoding, Hello, Ping, Pong, Sync, Update, Watch
 from tests.client.script import (
     HEARTBEAT,
     Script,
@@ -148,6 +149,53 @@ async def test_who_does_not_wait_any_more_is_not_sent_again() -> None:
         await asked
 
 
+async def test_a_write_that_was_sent_before_and_is_refused_now_is_of_unknown_outcome() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        asked = soon(client.update("room:1", {}, op_id="op-1"))
+        line = await script.accept()
+        await line.hear(Update)
+        await line.close()
+        await pass_pause(client, clock)
+        await refuse(await script.accept(), Update, "rate-limited", retry_after=1.0)
+        assert isinstance(await asked, OutcomeUnknown)
+
+
+async def test_a_write_that_was_sent_before_and_meets_a_conflict_was_not_done() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        asked = soon(client.update("room:1", {}, op_id="op-1", expected="k:1"))
+        line = await script.accept()
+        await line.hear(Update)
+        await line.close()
+        await pass_pause(client, clock)
+        await refuse(await script.accept(), Update, "conflict", actual="k:7")
+        assert isinstance(await asked, VersionConflict)
+
+
+async def test_a_read_that_was_sent_before_and_is_refused_now_is_just_refused() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        asked = soon(client.get("room:1"))
+        line = await script.accept()
+        await line.hear(Sync)
+        await line.close()
+        await pass_pause(client, clock)
+        await refuse(await script.accept(), Sync, "rate-limited", retry_after=1.0)
+        assert isinstance(await asked, RateLimited)
+
+
+async def test_the_time_that_the_machine_slept_counts_for_what_is_sent_again() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock, resend_for=50) as client:
+        asked = soon(client.update("room:1", {}, op_id="op-1"))
+        line = await script.accept()
+        await line.hear(Update)
+        clock.jump(100)
+        await line.close()
+        assert isinstance(await asked, OutcomeUnknown)
+
+
 async def test_a_message_that_was_too_large_is_not_sent_for_ever() -> None:
     clock = ManualClock()
     async with scripted() as script, client_of(script, clock) as client:
@@ -156,6 +204,76 @@ async def test_a_message_that_was_too_large_is_not_sent_for_ever() -> None:
         await line.hear(Update)
         await line.close(4413)
         assert isinstance(await asked, OutcomeUnknown)
+
+
+@pytest.mark.parametrize("code", [1009, 4413])
+async def test_only_the_largest_message_can_have_been_too_large(code: int) -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        read = soon(client.get("room:1"))
+        large = soon(client.update("room:1", {"a": "x" * 1000}, op_id="large"))
+        small = soon(client.update("room:1", {}, op_id="small"))
+        line = await script.accept()
+        for kind in (Sync, Update, Update):
+            await line.hear(kind)
+        await line.close(code)
+        assert isinstance(await large, OutcomeUnknown)
+        await pass_pause(client, clock)
+        line = await script.accept()
+        await line.say(full("k:1", ref=(await line.hear(Sync)).ref, n=1))
+        assert (await answer(line, Update)).op == "small"
+        assert (await read).state == {"n": 1}
+        assert await small == Written("k:2", True)
+
+
+async def test_a_read_that_was_too_large_to_ask_is_known_to_have_written_nothing() -> None:
+    async with scripted() as script, client_of(script) as client:
+        read = soon(client.get("room:1"))
+        line = await script.accept()
+        await line.hear(Sync)
+        await line.close(4413)
+        assert isinstance(await read, NotApplied)
+
+
+# -- when the answer is too large ----------------------------------------------------------------
+
+
+async def test_a_state_that_is_too_large_to_be_read_is_no_reason_to_ask_for_ever() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock, max_size=1000) as client:
+        asked = soon(client.get("room:1"))
+        for _ in range(2):
+            line = await script.accept()
+            await line.say(full("k:1", ref=(await line.hear(Sync)).ref, a="x" * 1000))
+            await pass_pause(client, clock)
+        error = await asked
+        assert isinstance(error, Invalid)
+        assert (error.code, error.applied) == ("too-large", False)
+
+
+async def test_a_state_that_is_too_large_to_be_watched_ends_its_room_alone() -> None:
+    clock = ManualClock()
+    states: dict[str, dict[str, Any]] = {"large": {"a": "x" * 1000}, "small": {"n": 1}}
+    async with scripted() as script, client_of(script, clock, max_size=1000) as client:
+        entering = {name: soon(client.watch(name).__aenter__()) for name in states}
+        line = await script.accept()
+        asked = [await line.hear(Watch) for _ in states]
+        await line.say(full("k:1", "large", asked[0].ref, **states["large"]))
+        await pass_pause(client, clock)
+        line = await script.accept()
+        watch = await line.hear(Watch)
+        assert watch.context == "large"
+        await line.say(Ping())
+        await line.hear(Pong)  # it asks nothing else until it knows
+        await line.say(full("k:1", "large", watch.ref, **states["large"]))
+        assert isinstance(await entering["large"], Invalid)
+        await pass_pause(client, clock)
+        line = await script.accept()
+        watch = await line.hear(Watch)
+        await line.say(full("k:1", "small", watch.ref, **states["small"]))
+        assert (await entering["small"]).state == states["small"]
+        asked_next = [soon(client.get("small")) for _ in range(2)]
+        assert [(await line.hear(Sync)).context for _ in asked_next] == ["small", "small"]
 
 
 # -- when it ends --------------------------------------------------------------------------------
@@ -192,6 +310,46 @@ async def test_a_server_that_speaks_something_else_is_none() -> None:
         connect(script.url, encoding=Encoding.MSGPACK, proxy=None) as client,
     ):
         with pytest.raises(ConnectionRefused):
+            await client.get("room:1")
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, None])
+async def test_credentials_that_ran_out_are_made_anew(status: HTTPStatus | None) -> None:
+    clock = ManualClock()
+    tokens = iter("ab")
+
+    def make_headers() -> dict[str, str]:
+        return {"Authorization": next(tokens)}
+
+    async with scripted() as script:
+        if status:
+            script.refuse_with(status)
+        async with client_of(script, clock, headers=make_headers) as client:
+            if status is None:
+                await (await script.accept()).close(4401)
+            await until(lambda: script.attempts == 1)
+            await pass_pause(client, clock, 0.0)
+            script.admit()
+            clock.advance(60)
+            assert (await script.accept()).headers["Authorization"] == "b"
+
+
+async def test_a_client_that_was_left_at_once_is_closed() -> None:
+    async with scripted() as script:
+        async with client_of(script) as client:
+            asked = soon(client.get("room:1"))
+        await until(asked.done)
+        assert isinstance(await asked, ChordClosed)
+        with pytest.raises(ChordClosed):
+            await client.get("room:1")
+
+
+async def test_a_client_that_failed_says_why() -> None:
+    def make_headers() -> Any:
+        return 5
+
+    async with scripted() as script, client_of(script, headers=make_headers) as client:
+        with pytest.raises(ChordClosed, match="the client has failed: TypeError"):
             await client.get("room:1")
 
 

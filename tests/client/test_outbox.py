@@ -85,6 +85,18 @@ def test_time_counts_from_when_it_was_sent_first() -> None:
     assert len(outbox) == 0
 
 
+def test_the_largest_is_given_up_and_nothing_else() -> None:
+    outbox = Outbox(LIMIT)
+    assert outbox.give_up_largest() is None
+    asked = [waiting(ref, ALWAYS) for ref in range(3)]
+    for each, size in zip(asked, (5, 9, 7), strict=True):
+        outbox.put(each)
+        outbox.take(0.0)
+        each.size = size
+    assert outbox.give_up_largest() is asked[1]
+    assert (outbox.lose(1.0), outbox.unsent) == ([], 2)
+
+
 class Boxes(RuleBasedStateMachine):
     """Nothing is lost but what is told of, and what is sent again comes first, in order."""
 

@@ -13,6 +13,7 @@ from chord.errors import ContextNotFound
 from chord.web.leaves import WireError
 from chord.web.wire import Current, Deleted, Encoding, Fault, Full, Ping, Pong, Unwatch, Watch
 from tests.client.script import (
+    HEARTBEAT,
     Line,
     Script,
     client_of,
@@ -126,6 +127,20 @@ async def test_a_context_that_was_made_again_can_be_watched_again() -> None:
         assert (await line.begin("z:1", n=5)).since is None
         again = await entering
         assert again.state == {"n": 5}
+
+
+async def test_who_is_told_of_changes_is_told_when_the_room_is_left() -> None:
+    async with scripted() as script, client_of(script) as client:
+        _, room = await watching(client, script, n=1)
+
+        async def read() -> list[Change]:
+            return [change async for change in room]
+
+        readers = [soon(read()) for _ in range(2)]
+        await turn()
+        await room.__aexit__()
+        await until(lambda: all(reader.done() for reader in readers))
+        assert [await reader for reader in readers] == [[], []]
 
 
 # -- sharing -------------------------------------------------------------------------------------
@@ -280,7 +295,9 @@ async def test_a_watch_that_is_refused_raises_why() -> None:
         assert isinstance(await entering, Forbidden)
 
 
-@pytest.mark.parametrize("code", ["rate-limited", "overloaded", "unavailable", "closing"])
+@pytest.mark.parametrize(
+    "code", ["rate-limited", "overloaded", "unavailable", "closing", "internal"]
+)
 async def test_a_watch_that_is_refused_for_now_is_asked_for_again(code: str) -> None:
     clock = ManualClock()
     async with scripted() as script, client_of(script, clock) as client:
@@ -292,6 +309,56 @@ async def test_a_watch_that_is_refused_for_now_is_asked_for_again(code: str) -> 
         clock.advance(5)
         await line.begin("k:1", n=1)
         assert (await entering).state == {"n": 1}
+
+
+async def check_silence(line: Line) -> None:
+    """Nothing was asked until now."""
+    await line.say(Ping())
+    await line.hear(Pong)
+
+
+async def test_a_watch_that_fails_again_and_again_is_asked_for_more_and_more_slowly() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        line, room = await watching(client, script, n=1)
+        await line.say(fault("internal"))
+        for pause in (0.25, 0.5, 1.0, 2.0):
+            watch = await line.hear(Watch)
+            await line.say(Current(context="room:1", position="k:1", ref=watch.ref))
+            await line.say(fault("internal"))
+            await check_silence(line)
+            clock.advance(pause - 0.125)
+            await check_silence(line)
+            clock.advance(0.125)
+        await line.hear(Watch)
+        assert room.state == {"n": 1}
+
+
+async def test_a_watch_that_failed_long_ago_is_asked_for_at_once() -> None:
+    clock = ManualClock()
+    async with scripted() as script, client_of(script, clock) as client:
+        line, _ = await watching(client, script, n=1)
+        for _ in range(3):
+            await line.say(fault("internal"))
+            watch = await line.hear(Watch)
+            await line.say(Current(context="room:1", position="k:1", ref=watch.ref))
+            for _ in range(3):
+                clock.advance(HEARTBEAT)
+                await check_silence(line)
+
+
+async def test_a_state_that_is_nested_too_deeply_ends_the_watch_and_not_the_client() -> None:
+    async with scripted() as script, client_of(script) as client:
+        line, room = await watching(client, script, n=1)
+        deep = b'{"a":' * 600 + b"1" + b"}" * 600
+        await line.say_raw(
+            b'{"type":"full","context":"room:1","position":"k:2","reason":"requested","state":'
+            + deep
+            + b"}"
+        )
+        with pytest.raises(WireError):
+            await anext(room)
+        await check_silence(line)
 
 
 async def test_a_state_that_cannot_be_read_ends_the_watch() -> None:
