@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import shlex
 import traceback
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -108,11 +109,22 @@ def run(benchmark: Benchmark, options: argparse.Namespace) -> int:
             runner.run(course.measure())
     except KeyboardInterrupt:
         course.interrupted = True
-    found = course.collect()
+    found = attrs.evolve(course.collect(), command=write_command(benchmark.name, options))
     if options.out:
         results.write(found, options.out)
     table.show(found)
     return _judge(found)
+
+
+def write_command(name: str, options: argparse.Namespace) -> str:
+    """The command that measures the same again.
+
+    >>> write_command("micro", argparse.Namespace(quick=True, only="actors: *"))
+    "python -m benchmarks micro --quick --only 'actors: *'"
+    """
+    quick = ["--quick"] if options.quick else []
+    only = [] if options.only == "*" else ["--only", options.only]
+    return shlex.join(["python", "-m", "benchmarks", name, *quick, *only])
 
 
 def _judge(found: Results) -> int:

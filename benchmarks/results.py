@@ -93,10 +93,11 @@ class Results:
     """What a run came to; `settings` are those of the benchmark itself.
 
     `effort` is that of the comparisons, None where there are none. A run that was `interrupted`
-    has what was measured until then.
+    has what was measured until then. `command` makes it again; empty where no command did.
     """
 
     benchmark: str
+    command: str = ""
     format: int = FORMAT
     at: str
     machine: Machine

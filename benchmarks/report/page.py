@@ -215,7 +215,7 @@ def _list_run(source: Source) -> tuple[str, ...]:
 
 
 def find_command(source: Source) -> str:
-    return f"python -m benchmarks {source.results.benchmark}"
+    return source.results.command or f"python -m benchmarks {source.results.benchmark}"
 
 
 def _list_packages(source: Source) -> str:

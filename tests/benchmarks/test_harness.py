@@ -91,7 +91,14 @@ def crash(durable_kept: int = 2) -> Crash:
 
 
 def run(benchmark: Benchmark, only: str = "*", out: Path | None = None) -> int:
-    return harness.run(benchmark, argparse.Namespace(only=only, out=out))
+    return harness.run(benchmark, argparse.Namespace(quick=True, only=only, out=out))
+
+
+def test_what_is_written_names_the_command_that_makes_it_again(tmp_path: Path) -> None:
+    out = tmp_path / "there.json"
+    run(make_benchmark({"one": [figure("a")]}), "one: *", out)
+    assert results.read(out).command.endswith("--quick --only 'one: *'")
+    assert str(tmp_path) not in out.read_text()
 
 
 # -- what goes wrong -----------------------------------------------------------------------------
