@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 SOURCES := $(foreach d,chord actors tests examples benchmarks,$(if $(wildcard $d/*.py $d/*/*.py),$d))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: check quick test peers lint types bench demo lock clean redis-server node chromium
+.PHONY: check quick test peers lint types bench demo lock clean redis-server node curl chromium
 
 check: quick lint types
 
 quick: $(VENV)/.locked-dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -m "not slow and not server"
 
-test: $(VENV)/.locked-dev redis-server node chromium
+test: $(VENV)/.locked-dev redis-server node curl chromium
 	$(BIN)/python -m pytest
 
 peers: $(VENV)/.locked-peers redis-server
@@ -37,6 +37,9 @@ redis-server:
 
 node:
 	@.ci/install node nodejs "the tests of the JavaScript client"
+
+curl:
+	@.ci/install curl curl "what asks the door by curl"
 
 chromium:
 	@.ci/install chromium chromium "what is tested in a browser"
