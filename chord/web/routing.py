@@ -34,6 +34,14 @@ def split_path(scope: Scope) -> list[str]:
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     path: str = raw.partition(b"?")[0].decode("latin-1")
     segments = path.split("/")[1:] if path.startswith("/") else []
+    below = _find_below(segments, here)
+    if below or path.endswith("/"):
+        return below
+    return _find_below(segments, here.removesuffix("/"))  # Litestar adds one to a mounted path
+
+
+def _find_below(segments: list[str], here: str) -> list[str]:
+    """The last segments, as far as they are the path `here`; none if they are not."""
     below = segments[_find_start(segments, len(here)) :]
     return below if _decode_loosely("".join(f"/{each}" for each in below)) == here else []
 

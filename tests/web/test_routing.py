@@ -118,6 +118,21 @@ def test_the_path_below_a_mount_is_found_whatever_the_server_says_of_it(
     assert split_path(scope) == segments
 
 
+@pytest.mark.parametrize(
+    ("path", "raw", "segments"),
+    [
+        ("/contexts/room:1/", b"/app/contexts/room%3A1", ["contexts", "room%3A1"]),
+        ("/contexts/a/", b"/app/contexts/a%2F", ["contexts", "a%2F"]),
+        ("/contexts/a/b/", b"/app/contexts/a%2Fb", ["contexts", "a%2Fb"]),
+        ("/contexts/a/", b"/app/contexts/a/", ["contexts", "a", ""]),
+    ],
+)
+def test_a_slash_that_nobody_sent_is_not_in_the_path(
+    path: str, raw: bytes, segments: list[str]
+) -> None:
+    assert split_path({"path": path, "root_path": "", "raw_path": raw}) == segments
+
+
 @pytest.mark.parametrize("raw", [b"http://door/things", b"things", b"*"])
 def test_what_does_not_begin_with_a_slash_is_no_path(raw: bytes) -> None:
     assert split_path({"path": raw.decode(), "raw_path": raw}) == []
