@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import attrs
 from rich.console import Console
@@ -18,6 +19,8 @@ from benchmarks.play import Play
 from benchmarks.results import Outcome, Results
 from benchmarks.timing import Samples
 from examples.scenarios import Audit
+
+Row = TypeVar("Row", bound=Outcome)
 
 LEFT = ("what", "against", "met", "replicas")
 """The headings of columns of words; what is in the others are numbers."""
@@ -66,8 +69,14 @@ def _make(title: str, caption: str, *headings: str) -> Table:
     return table
 
 
-def _themes(outcomes: Sequence[Outcome]) -> list[str]:
-    return list(dict.fromkeys(each.theme for each in outcomes))
+def _fill(table: Table, outcomes: Sequence[Row], add: Callable[[Table, Row], None]) -> Table:
+    """Add a row or more for each, theme by theme."""
+    for theme in dict.fromkeys(each.theme for each in outcomes):
+        _add_theme(table, theme)
+        for each in outcomes:
+            if each.theme == theme:
+                add(table, each)
+    return table
 
 
 # -- scenarios -----------------------------------------------------------------------------------
@@ -80,12 +89,7 @@ def _lay_out_plays(results: Results) -> Table:
         *("what", "per second", "rate", "p50", "p99", "p99.9", "max"),
         *("acknowledged", "durable", "kept", "lost", "replicas"),
     )
-    for theme in _themes(results.plays):
-        _add_theme(table, theme)
-        for each in results.plays:
-            if each.theme == theme:
-                _add_play(table, each)
-    return table
+    return _fill(table, results.plays, _add_play)
 
 
 def _add_play(table: Table, each: Play) -> None:
@@ -124,12 +128,7 @@ def _lay_out_curves(results: Results) -> Table:
         "medians; the exponent is that of the cost: 0 does not grow, 1 doubles with its cause",
         *("what", "exponent", "of", "smallest", "costs", "largest", "costs", "lost"),
     )
-    for theme in _themes(results.curves):
-        _add_theme(table, theme)
-        for each in results.curves:
-            if each.theme == theme:
-                _add_curve(table, each)
-    return table
+    return _fill(table, results.curves, _add_curve)
 
 
 def _add_curve(table: Table, each: Curve) -> None:
@@ -155,12 +154,7 @@ def _lay_out_crashes(results: Results) -> Table:
         "what was acknowledged until then; lost though durable must be 0",
         *("what", "kills", "acknowledged", "kept", "lost", "share", "span", "lost though durable"),
     )
-    for theme in _themes(results.crashes):
-        _add_theme(table, theme)
-        for each in results.crashes:
-            if each.theme == theme:
-                _add_crash(table, each)
-    return table
+    return _fill(table, results.crashes, _add_crash)
 
 
 def _add_crash(table: Table, each: Crash) -> None:
@@ -187,12 +181,7 @@ def _lay_out_comparisons(results: Results) -> Table:
         *("what", "ours", "against", "theirs", "ratio", "aim", "met"),
     )
     every: list[Measured | Taken] = [*results.measured, *results.figures]
-    for theme in _themes(every):
-        _add_theme(table, theme)
-        for each in every:
-            if each.theme == theme:
-                _add_rows(table, each)
-    return table
+    return _fill(table, every, _add_rows)
 
 
 def _add_theme(table: Table, theme: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from chord import (
     Chord,
-    StatelessChord,
 )
 from chord.web.door import Door
 from tests.web.asking import (
@@ -30,18 +28,6 @@ from tests.web.cards import read_name
 pytestmark = pytest.mark.anyio
 
 LEAVES = {"price": Decimal("9.90"), "due": [date(2030, 1, 2)], "n": 2**60}
-
-
-@pytest.fixture
-async def chord() -> AsyncIterator[Chord]:
-    async with StatelessChord.open("memory://") as chord:
-        yield chord
-
-
-@pytest.fixture
-async def client(chord: Chord) -> AsyncIterator[httpx.AsyncClient]:
-    async with browse(Door(chord, open_to_all=True)) as client:
-        yield client
 
 
 # -- reading -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,7 +19,6 @@ from chord import (
     OutcomeUnknown,
     Overloaded,
     OwnedElsewhere,
-    StatelessChord,
 )
 from chord.web.door import Door
 from chord.web.limits import Limits
@@ -37,18 +36,6 @@ from tests.web.asking import (
 from tests.web.cards import GAME, SECRET, make_door, read_name
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def chord() -> AsyncIterator[Chord]:
-    async with StatelessChord.open("memory://") as chord:
-        yield chord
-
-
-@pytest.fixture
-async def client(chord: Chord) -> AsyncIterator[httpx.AsyncClient]:
-    async with browse(Door(chord, open_to_all=True)) as client:
-        yield client
 
 
 # -- who may do what -----------------------------------------------------------------------------

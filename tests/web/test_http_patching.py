@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 from chord import (
     Chord,
-    StatelessChord,
 )
 from chord.web.door import Door
 from tests.web.asking import (
@@ -28,18 +26,6 @@ from tests.web.asking import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def chord() -> AsyncIterator[Chord]:
-    async with StatelessChord.open("memory://") as chord:
-        yield chord
-
-
-@pytest.fixture
-async def client(chord: Chord) -> AsyncIterator[httpx.AsyncClient]:
-    async with browse(Door(chord, open_to_all=True)) as client:
-        yield client
 
 
 # -- patching ------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ import pytest
 
 from chord import (
     Chord,
-    StatelessChord,
 )
 from chord.web.door import Door
 from chord.web.limits import Limits
@@ -31,18 +30,6 @@ from tests.web.asking import (
 pytestmark = pytest.mark.anyio
 
 LEAVES = {"price": Decimal("9.90"), "due": [date(2030, 1, 2)], "n": 2**60}
-
-
-@pytest.fixture
-async def chord() -> AsyncIterator[Chord]:
-    async with StatelessChord.open("memory://") as chord:
-        yield chord
-
-
-@pytest.fixture
-async def client(chord: Chord) -> AsyncIterator[httpx.AsyncClient]:
-    async with browse(Door(chord, open_to_all=True)) as client:
-        yield client
 
 
 # -- putting -------------------------------------------------------------------------------------
